@@ -1,0 +1,1 @@
+"""What every backend on the host CPU shares; not a plugin."""

@@ -1,0 +1,1 @@
+"""Choose: Hydra groups, one folder a question."""

@@ -1,0 +1,1 @@
+"""Learn: guided pruning; sees hardware only through perfmodel."""

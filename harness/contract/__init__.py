@@ -1,0 +1,33 @@
+"""The typed records and base classes that pass between the host and its plugins."""
+
+from harness.contract.backend import CONTRACT_VERSION, Backend, BackendConfig, BackendSpec
+from harness.contract.kernel import KernelSpec, Limits, Method, Support
+from harness.contract.measurement import Clocks, Measurement, Status
+from harness.contract.plan import KernelClock, Plan, PlanRequest
+from perfmodel.errors import BreakevenError, InputError, MissingNumberError, ProblemError
+from perfmodel.hardware import Hardware, Quantity
+from perfmodel.problem import Problem
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "Backend",
+    "BackendConfig",
+    "BackendSpec",
+    "BreakevenError",
+    "Clocks",
+    "Hardware",
+    "InputError",
+    "KernelClock",
+    "KernelSpec",
+    "Limits",
+    "Measurement",
+    "Method",
+    "MissingNumberError",
+    "Plan",
+    "PlanRequest",
+    "Problem",
+    "ProblemError",
+    "Quantity",
+    "Status",
+    "Support",
+]

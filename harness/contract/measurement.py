@@ -1,0 +1,36 @@
+"""What comes out of measuring: clocks, medians, a status with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["passed", "failed", "skipped", "unsupported", "mistrusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Seconds of one call: end to end, the kernel alone, and the device's own event time if it has one."""
+
+    end_to_end_s: float
+    kernel_s: float
+    device_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A measured plan. Times are medians in seconds for the whole batch, caches hot unless said.
+
+    ``spread`` is the inter-quartile range over the median; ``peak_gflops`` the FMA peak of the same
+    cores measured between the repetitions; ``cold_s`` the median with weights out of the caches.
+    """
+
+    median_s: float
+    spread: float
+    clocks: Clocks
+    prepare_s: float
+    repetitions: int
+    peak_gflops: float | None = None
+    cold_s: float | None = None
+    status: Status = "passed"
+    reason: str = ""

@@ -1,0 +1,87 @@
+"""A prepared convolution: weights bound, layout chosen, ready to run."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contract.checks import check_array, check_output
+from harness.contract.kernel import KernelSpec
+from harness.contract.measurement import Clocks
+from perfmodel.problem import Problem
+
+Array = NDArray[np.float32]
+
+
+class KernelClock(NamedTuple):
+    """Seconds that the kernel itself took inside one call, and the device's event time if it has one."""
+
+    wall_s: float
+    device_s: float | None = None
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """Checked arguments of ``prepare``: everything a backend needs to build a plan.
+
+    ``weight`` is float32 OIHW, C-contiguous and finite; ``bias`` is float32 of ``oc`` values or None.
+    """
+
+    problem: Problem
+    kernel: KernelSpec
+    weight: Array
+    bias: Array | None = None
+    relu: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def density(self) -> float:
+        """Share of weights that are not zero."""
+        return float(np.count_nonzero(self.weight)) / self.weight.size
+
+
+class Plan(ABC):
+    """A convolution with its weights bound. Implementers write ``_run`` and ``explain``.
+
+    One plan may be used from several threads at once: keep scratch memory per call or per thread.
+    """
+
+    prepare_s: float = 0.0
+
+    def __init__(self, request: PlanRequest, backend: str, threads: int = 1) -> None:
+        self.problem, self.kernel = request.problem, request.kernel
+        self.relu, self.density = request.relu, request.density
+        self.backend, self.threads = backend, threads
+
+    def run(self, x: Array, out: Array | None = None) -> Array:
+        """Convolve ``x`` (float32 NCHW) into a new array, or into ``out`` and return that.
+
+        Raises :class:`InputError` for a wrong shape, type or memory layout; nothing is copied silently.
+        """
+        return self.run_clocked(x, out)[0]
+
+    def run_clocked(self, x: Array, out: Array | None = None) -> tuple[Array, Clocks]:
+        """As :meth:`run`, with the clocks of this call."""
+        check_array("x", x, self.problem.input_shape)
+        if out is None:
+            out = np.empty(self.problem.output_shape, np.float32)
+        else:
+            check_output(out, self.problem.output_shape, x)
+        start = time.perf_counter()
+        kernel = self._run(x, out)
+        total = time.perf_counter() - start
+        return out, Clocks(total, kernel.wall_s, kernel.device_s) if kernel else Clocks(total, total)
+
+    @abstractmethod
+    def _run(self, x: Array, y: Array) -> KernelClock | None:
+        """Compute ``y`` from checked ``x``; return the kernel's own time where the backend knows it."""
+
+    def explain(self) -> str:
+        """The plan in words: layout, tile, variant, what bounds it."""
+        return f"{self.backend} {self.kernel.name}: {self.kernel.summary}"

@@ -1,0 +1,25 @@
+"""The whole plugin contract: what a plugin may implement, on one screen.
+
+A plugin is a module named by an entry point in the group ``breakeven``. It imports
+``hookimpl`` from here, describes its backends, and imports its engine only when one is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from harness.contract import BackendSpec
+
+GROUP = "breakeven"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@hookspec
+def breakeven_backends() -> Iterable[BackendSpec]:  # type: ignore[empty-body]
+    """Describe the backends that this plugin brings; cheap, imports no engine."""
