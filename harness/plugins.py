@@ -1,0 +1,132 @@
+"""Find plugins by entry point, load them one by one, and say what went wrong with each."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pluggy
+
+from harness import hookspecs
+from harness.contract import CONTRACT_VERSION, Backend, BackendConfig, BackendSpec, InputError
+from harness.options import build_config
+from harness.suggest import did_you_mean
+
+BLOCK_VARIABLE = "BREAKEVEN_BLOCK_PLUGINS"
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """A plugin as found: what it brings, or why it does not work."""
+
+    name: str
+    distribution: str
+    version: str
+    specs: tuple[BackendSpec, ...] = ()
+    error: str = ""
+
+
+class PluginHost:
+    """The registry. Plugins load on first need, each alone; a broken one stops nothing."""
+
+    def __init__(self, entry_points: Sequence[importlib.metadata.EntryPoint] | None = None) -> None:
+        found = importlib.metadata.entry_points(group=hookspecs.GROUP) if entry_points is None else entry_points
+        self._entry_points = {ep.name: ep for ep in sorted(found, key=lambda ep: ep.name)}
+        self._blocked = {name for name in os.environ.get(BLOCK_VARIABLE, "").split(",") if name}
+        self._loaded: dict[str, PluginInfo] = {}
+
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Every plugin, loaded or with its error, by name."""
+        return tuple(self._load(name) for name in self._entry_points)
+
+    def specs(self) -> dict[str, BackendSpec]:
+        """Every backend that a working plugin brings, by backend name."""
+        return {spec.name: spec for info in self.plugins() for spec in info.specs}
+
+    def spec(self, name: str) -> BackendSpec:
+        """The backend called ``name``; loads only its own plugin when both share the name.
+
+        Raises :class:`InputError` that lists what exists, or that shows why the plugin failed.
+        """
+        if name in self._entry_points:
+            for spec in self._load(name).specs:
+                if spec.name == name:
+                    return spec
+        if name in (specs := self.specs()):
+            return specs[name]
+        if name in self._loaded and self._loaded[name].error:
+            raise InputError(f"backend {name!r} cannot be used: {self._loaded[name].error}")
+        raise InputError(f"unknown backend {name!r}; installed: {', '.join(specs)}.{did_you_mean(name, specs)}")
+
+    def open(self, name: str, threads: int = 1, **options: object) -> Backend:
+        """Open a backend; raises :class:`InputError` for unknown names, options or a missing engine."""
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise InputError(f"threads is {threads!r}; allowed: a whole number of at least 1")
+        spec = self.spec(name)
+        config = build_config(spec, options)
+        factory = self.factory(spec)
+        support = factory.available(config)
+        if not support.ok:
+            hint = f" (pip install 'breakeven[{spec.extra}]')" if spec.extra else ""
+            raise InputError(f"backend {name!r} is not available here: {support.reason}{hint}")
+        return factory(config, threads)
+
+    def factory(self, spec: BackendSpec) -> type[Backend]:
+        """Import the class behind ``spec``; raises :class:`InputError` with the reason when it fails."""
+        module, _, attribute = spec.factory.partition(":")
+        try:
+            factory = getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            raise InputError(f"backend {spec.name!r} cannot be loaded from {spec.factory!r}: {error!r}") from error
+        if not (isinstance(factory, type) and issubclass(factory, Backend)):
+            raise InputError(f"backend {spec.name!r}: {spec.factory!r} is not a subclass of harness.Backend")
+        return factory
+
+    def _load(self, name: str) -> PluginInfo:
+        if name not in self._loaded:
+            entry_point = self._entry_points[name]
+            distribution = entry_point.dist
+            label = (distribution.name, distribution.version) if distribution else ("?", "?")
+            try:
+                if name in self._blocked:
+                    raise InputError(f"blocked by {BLOCK_VARIABLE}")
+                specs = self._register(entry_point.load(), name)
+                self._loaded[name] = PluginInfo(name, *label, specs=specs)
+            except Exception as error:
+                text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                self._loaded[name] = PluginInfo(name, *label, error=text)
+        return self._loaded[name]
+
+    def _register(self, module: object, name: str) -> tuple[BackendSpec, ...]:
+        """Ask one plugin alone, so that its faults are its own."""
+        manager = pluggy.PluginManager(hookspecs.GROUP)
+        manager.add_hookspecs(hookspecs)
+        manager.register(module, name=name)
+        manager.check_pending()
+        answers: list[Iterable[BackendSpec]] = manager.hook.breakeven_backends()
+        specs = tuple(spec for answer in answers for spec in answer)
+        for spec in specs:
+            _check_spec(spec)
+            for other in self._loaded.values():
+                if any(spec.name == taken.name for taken in other.specs):
+                    raise InputError(f"backend name {spec.name!r} is taken by plugin {other.name!r}")
+        return specs
+
+
+def _check_spec(spec: object) -> None:
+    if not isinstance(spec, BackendSpec):
+        raise InputError(f"breakeven_backends returned a {type(spec).__name__}; allowed: BackendSpec")
+    if spec.contract != CONTRACT_VERSION:
+        raise InputError(f"backend {spec.name!r} is written for contract {spec.contract}; this host speaks {CONTRACT_VERSION}")
+    if not (isinstance(spec.config, type) and issubclass(spec.config, BackendConfig)):
+        raise InputError(f"backend {spec.name!r}: config is {spec.config!r}; allowed: a dataclass derived from BackendConfig")
+
+
+@functools.cache
+def host() -> PluginHost:
+    """The plugin host of this process."""
+    return PluginHost()
