@@ -140,7 +140,9 @@ def _tokens(text: str) -> tuple[dict[str, int], str]:
     while position < len(body):
         token = _TOKEN.match(body, position)
         if not token:
-            raise ProblemError(f"cannot read {body[position:position + 12]!r} in problem {text!r}; allowed letters: {' '.join(_LETTERS)} n")
+            raise ProblemError(
+                f"cannot read {body[position : position + 12]!r} in problem {text!r}; allowed letters: {' '.join(_LETTERS)} n"
+            )
         if token[1] in values:
             raise ProblemError(f"{token[1]} is given twice in problem {text!r}")
         values[token[1]] = int(token[2])

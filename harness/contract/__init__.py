@@ -4,6 +4,7 @@ from harness.contract.backend import CONTRACT_VERSION, Backend, BackendConfig, B
 from harness.contract.kernel import KernelSpec, Limits, Method, Support
 from harness.contract.measurement import Clocks, Measurement, Status
 from harness.contract.plan import KernelClock, Plan, PlanRequest
+from harness.contract.record import Baseline, Record, Row
 from perfmodel.errors import BreakevenError, InputError, MissingNumberError, ProblemError
 from perfmodel.hardware import Hardware, Quantity
 from perfmodel.problem import Problem
@@ -13,6 +14,7 @@ __all__ = [
     "Backend",
     "BackendConfig",
     "BackendSpec",
+    "Baseline",
     "BreakevenError",
     "Clocks",
     "Hardware",
@@ -28,6 +30,8 @@ __all__ = [
     "Problem",
     "ProblemError",
     "Quantity",
+    "Record",
+    "Row",
     "Status",
     "Support",
 ]

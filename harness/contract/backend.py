@@ -105,6 +105,7 @@ class Backend(ABC):
         start = time.perf_counter()
         plan = self._prepare(PlanRequest(problem, spec, weight, bias, relu, options))
         plan.prepare_s = time.perf_counter() - start
+        plan.peak_probe = self.fma_peak
         return plan
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,3 +35,7 @@ class Measurement:
     cold_s: float | None = None
     status: Status = "passed"
     reason: str = ""
+
+    def mistrusted(self, reason: str) -> Measurement:
+        """The same numbers under the status *mistrusted*."""
+        return dataclasses.replace(self, status="mistrusted", reason=reason)

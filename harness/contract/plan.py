@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -53,6 +53,7 @@ class Plan(ABC):
     """
 
     prepare_s: float = 0.0
+    peak_probe: Callable[[], float | None] | None = None
 
     def __init__(self, request: PlanRequest, backend: str, threads: int = 1) -> None:
         self.problem, self.kernel = request.problem, request.kernel
@@ -68,12 +69,12 @@ class Plan(ABC):
 
     def run_clocked(self, x: Array, out: Array | None = None) -> tuple[Array, Clocks]:
         """As :meth:`run`, with the clocks of this call."""
+        start = time.perf_counter()
         check_array("x", x, self.problem.input_shape)
         if out is None:
             out = np.empty(self.problem.output_shape, np.float32)
         else:
             check_output(out, self.problem.output_shape, x)
-        start = time.perf_counter()
         kernel = self._run(x, out)
         total = time.perf_counter() - start
         return out, Clocks(total, kernel.wall_s, kernel.device_s) if kernel else Clocks(total, total)

@@ -1,0 +1,108 @@
+"""Time a plan honestly: warm-up, samples long enough for the clock, medians, the FMA peak in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.caches import evict, touch
+from harness.contract import Clocks, InputError, Measurement, Plan
+from harness.contract.plan import Array
+from harness.judge import doubt
+
+SAMPLE_S = 2e-3
+WARM_UP_S = 0.03
+MOST_CALLS = 200
+
+
+class Sampler:
+    """Repeated calls of one plan on one input; a sample is the median of enough calls for the clock."""
+
+    def __init__(self, plan: Plan, x: Array) -> None:
+        self.plan, self.x = plan, x
+        self.out = np.empty(plan.problem.output_shape, np.float32)
+        self.calls = 1
+
+    def warm_up(self) -> None:
+        """Run until caches, clocks and lazy compilers have settled; choose the number of calls a sample."""
+        end = time.perf_counter() + WARM_UP_S
+        fastest = float("inf")
+        for count in range(MOST_CALLS):
+            fastest = min(fastest, self.plan.run_clocked(self.x, self.out)[1].end_to_end_s)
+            if time.perf_counter() > end and count >= 2:
+                break
+        self.calls = int(min(MOST_CALLS, max(1, SAMPLE_S / max(fastest, 1e-9))))
+
+    def sample(self) -> Clocks:
+        """Median clocks of one sample, caches hot."""
+        return _median([self.plan.run_clocked(self.x, self.out)[1] for _ in range(self.calls)])
+
+    def cold_sample(self) -> Clocks:
+        """One call with the weights out of the caches and the input in them."""
+        evict()
+        touch(self.x)
+        touch(self.out)
+        return self.plan.run_clocked(self.x, self.out)[1]
+
+
+@dataclass
+class Samples:
+    """What was collected for one plan."""
+
+    hot: list[Clocks] = field(default_factory=list)
+    cold: list[Clocks] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+
+    def measurement(self, plan_prepare_s: float) -> Measurement:
+        """Medians and spread; raises :class:`InputError` when nothing was sampled."""
+        if not self.hot:
+            raise InputError("no repetitions; allowed: at least 1")
+        totals = np.array([c.end_to_end_s for c in self.hot])
+        low, middle, high = np.percentile(totals, (25, 50, 75))
+        return Measurement(
+            median_s=float(middle),
+            spread=float((high - low) / middle) if middle > 0 else 0.0,
+            clocks=_median(self.hot),
+            prepare_s=plan_prepare_s,
+            repetitions=len(self.hot),
+            peak_gflops=float(np.median(self.peaks)) / 1e9 if self.peaks else None,
+            cold_s=float(np.median([c.end_to_end_s for c in self.cold])) if self.cold else None,
+        )
+
+
+def _median(clocks: Sequence[Clocks]) -> Clocks:
+    """Field by field median."""
+    device = [c.device_s for c in clocks if c.device_s is not None]
+    return Clocks(
+        float(np.median([c.end_to_end_s for c in clocks])),
+        float(np.median([c.kernel_s for c in clocks])),
+        float(np.median(device)) if device else None,
+    )
+
+
+def measure(plan: Plan, x: Array, *, repetitions: int = 15, cold: int = 0) -> Measurement:
+    """Measure ``plan`` on ``x`` (float32 NCHW) in this process.
+
+    ``median_s`` is end to end for the whole batch with hot caches; ``cold`` calls with evicted weights
+    give ``cold_s``. A doubtful result is measured again before it is called mistrusted.
+    Raises :class:`InputError` for a wrong ``x`` or fewer than one repetition.
+    """
+    if repetitions < 1:
+        raise InputError(f"repetitions is {repetitions}; allowed: at least 1")
+    sampler = Sampler(plan, x)
+    sampler.warm_up()
+    for attempt in (1, 2):
+        samples = Samples()
+        for _ in range(repetitions * attempt):
+            samples.hot.append(sampler.sample())
+            if plan.peak_probe and (peak := plan.peak_probe()):
+                samples.peaks.append(peak)
+        samples.cold.extend(sampler.cold_sample() for _ in range(cold))
+        result = samples.measurement(plan.prepare_s)
+        reason = doubt(plan.problem.flops, plan.density, plan.kernel, result)
+        if not reason:
+            return result
+    return result.mistrusted(reason)
