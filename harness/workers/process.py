@@ -1,0 +1,105 @@
+"""The host's side of a worker: start it in its own environment, call it, notice when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from harness.contract import BackendSpec, BreakevenError, InputError
+
+START_TIMEOUT_S = 120.0
+CALL_TIMEOUT_S = 600.0
+STOP_TIMEOUT_S = 5.0
+
+
+class WorkerFailure(BreakevenError):
+    """A worker died, hung or failed; the message says how."""
+
+
+def _environment(spec: BackendSpec, threads: int) -> dict[str, str]:
+    """The caller's environment with every thread setting made explicit."""
+    count = str(threads)
+    common = {
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": "1" if spec.role == "engine" else count,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_DYNAMIC": "FALSE",
+    }
+    return {**os.environ, **common, **spec.environment(threads)}
+
+
+class WorkerProcess:
+    """A backend opened in a process of its own, pinned to the first ``threads`` CPUs allowed."""
+
+    def __init__(self, spec: BackendSpec, threads: int, options: Mapping[str, Any]) -> None:
+        self.spec, self.threads, self._options = spec, threads, dict(options)
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in stop()
+        ours, theirs = Pipe()
+        self._pipe: Connection[Any, Any] = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "harness.workers.serve", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=_environment(spec, threads),
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+
+    def open(self) -> None:
+        """Open the backend; raises :class:`InputError` as ``open_backend`` does, or :class:`WorkerFailure`."""
+        self.call("open", self.spec.name, self.threads, self._options, timeout_s=START_TIMEOUT_S)
+
+    def call(self, method: str, *arguments: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
+        """Call ``method`` in the worker and return its answer.
+
+        Raises :class:`InputError` where the worker raised one, else :class:`WorkerFailure` with the reason.
+        """
+        try:
+            self._pipe.send((method, arguments))
+            if not self._pipe.poll(timeout_s):
+                self.stop(at_once=True)
+                raise WorkerFailure(f"{self.spec.name}: no answer to {method} within {timeout_s:.0f} s; worker stopped")
+            kind, value = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerFailure(self._obituary(method)) from error
+        if kind == "input":
+            raise InputError(value)
+        if kind == "error":
+            raise WorkerFailure(f"{self.spec.name} {method}: {value}")
+        return value
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def stop(self, at_once: bool = False) -> None:
+        """End the process, politely unless ``at_once``; never raises."""
+        self._pipe.close()
+        if at_once:
+            self._process.kill()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if not self._errors.closed:
+            self._errors.close()
+
+    def _obituary(self, method: str) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_TIMEOUT_S)
+        code = self._process.returncode
+        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
+        self._errors.seek(0)
+        last = [line.strip() for line in self._errors.read()[-4000:].splitlines() if line.strip()][-3:]
+        said = f": {' | '.join(last)}" if last else ""
+        return f"{self.spec.name} worker {how} during {method}{said}"

@@ -1,0 +1,101 @@
+"""What a worker can do: prepare kernels for one layer at a time, check them, sample them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.contract import Backend, Clocks, Hardware, KernelSpec, MissingNumberError, Problem, Support
+from harness.data import check_input, timing_input
+from harness.measure import Sampler
+from harness.plugins import host
+from harness.verify import Verdict, compare
+
+
+@dataclass(frozen=True)
+class Description:
+    """A backend as its worker sees it."""
+
+    device: str
+    versions: dict[str, str]
+    kernels: tuple[KernelSpec, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan's seconds of preparation and its words."""
+
+    prepare_s: float
+    explain: str
+
+
+class Service:
+    """State of a worker: one backend, one layer, its plans by kernel name."""
+
+    _backend: Backend
+
+    def open(self, name: str, threads: int, options: dict[str, Any]) -> None:
+        """Open the backend that this worker serves."""
+        self._backend = host().open(name, threads, **options)
+
+    def describe(self) -> Description:
+        """Device, versions and kernels."""
+        return Description(self._backend.device(), self._backend.versions(), self._backend.kernels())
+
+    def devices(self) -> tuple[str, ...]:
+        """Every device that the backend could use."""
+        return self._backend.devices()
+
+    def hardware(self) -> Hardware | None:
+        """Hardware numbers, or None where the backend has none."""
+        try:
+            return self._backend.hardware()
+        except MissingNumberError:
+            return None
+
+    def fma_peak(self) -> float | None:
+        """FMA peak of this moment, FLOP/s."""
+        return self._backend.fma_peak()
+
+    def supports(self, kernel: str, problem: Problem) -> Support:
+        """Whether the kernel takes the problem."""
+        return self._backend.supports(kernel, problem)
+
+    def load(self, problem: Problem, weight_file: str, seed: int) -> None:
+        """Start a layer: its weights from an .npy file, its timing and check inputs from ``seed``."""
+        self._samplers: dict[str, Sampler] = {}
+        self._problem, self._weight = problem, np.load(weight_file)
+        self._timing, self._check = timing_input(problem, seed), check_input(problem, seed)
+
+    def prepare(self, kernel: str, options: dict[str, Any]) -> Prepared:
+        """Bind the layer's weights to ``kernel``."""
+        plan = self._backend.prepare(self._problem, self._weight, kernel, **options)
+        self._samplers[kernel] = Sampler(plan, self._timing)
+        return Prepared(plan.prepare_s, plan.explain())
+
+    def truth(self, kernel: str, result_file: str) -> None:
+        """Store what the check input gives, and the scale of its rounding errors, in ``result_file`` (.npz)."""
+        exact = self._backend.prepare(self._problem, self._weight, kernel).run(self._check)
+        scale = self._backend.prepare(self._problem, np.abs(self._weight), kernel).run(np.abs(self._check))
+        np.savez(result_file, exact=exact, scale=scale)
+
+    def verify(self, kernel: str, truth_file: str) -> Verdict:
+        """Run the plan on the check input and compare with the oracle's result."""
+        sampler = self._samplers[kernel]
+        with np.load(truth_file) as truth:
+            result = sampler.plan.run(self._check)
+            return compare(result, truth["exact"], truth["scale"], sampler.plan.kernel.rtol)
+
+    def warm_up(self, kernel: str) -> None:
+        """Let the plan settle."""
+        self._samplers[kernel].warm_up()
+
+    def sample(self, kernel: str) -> Clocks:
+        """One hot sample."""
+        return self._samplers[kernel].sample()
+
+    def cold_sample(self, kernel: str) -> Clocks:
+        """One call with cold weights."""
+        return self._samplers[kernel].cold_sample()
