@@ -1,1 +1,6 @@
 """Our C kernels."""
+
+from pkgutil import extend_path
+
+# A checkout that comes first on sys.path holds no compiled module; the installed copy does.
+__path__ = extend_path(__path__, __name__)
