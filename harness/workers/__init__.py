@@ -1,5 +1,5 @@
 """One process a backend: engines disturb each other's threads inside one process."""
 
-from harness.workers.process import WorkerFailure, WorkerProcess
+from harness.workers.process import WorkerError, WorkerProcess
 
-__all__ = ["WorkerFailure", "WorkerProcess"]
+__all__ = ["WorkerError", "WorkerProcess"]

@@ -18,7 +18,7 @@ CALL_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 5.0
 
 
-class WorkerFailure(BreakevenError):
+class WorkerError(BreakevenError):
     """A worker died, hung or failed; the message says how."""
 
 
@@ -54,26 +54,26 @@ class WorkerProcess:
             )
 
     def open(self) -> None:
-        """Open the backend; raises :class:`InputError` as ``open_backend`` does, or :class:`WorkerFailure`."""
+        """Open the backend; raises :class:`InputError` as ``open_backend`` does, or :class:`WorkerError`."""
         self.call("open", self.spec.name, self.threads, self._options, timeout_s=START_TIMEOUT_S)
 
     def call(self, method: str, *arguments: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Call ``method`` in the worker and return its answer.
 
-        Raises :class:`InputError` where the worker raised one, else :class:`WorkerFailure` with the reason.
+        Raises :class:`InputError` where the worker raised one, else :class:`WorkerError` with the reason.
         """
         try:
             self._pipe.send((method, arguments))
             if not self._pipe.poll(timeout_s):
                 self.stop(at_once=True)
-                raise WorkerFailure(f"{self.spec.name}: no answer to {method} within {timeout_s:.0f} s; worker stopped")
+                raise WorkerError(f"{self.spec.name}: no answer to {method} within {timeout_s:.0f} s; worker stopped")
             kind, value = self._pipe.recv()
         except (EOFError, OSError) as error:
-            raise WorkerFailure(self._obituary(method)) from error
+            raise WorkerError(self._obituary(method)) from error
         if kind == "input":
             raise InputError(value)
         if kind == "error":
-            raise WorkerFailure(f"{self.spec.name} {method}: {value}")
+            raise WorkerError(f"{self.spec.name} {method}: {value}")
         return value
 
     @property

@@ -1,0 +1,90 @@
+"""The configuration of a run as typed fields; Hydra fills it, :func:`check_config` judges it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.contract import InputError
+from harness.suggest import did_you_mean
+
+
+@dataclass
+class MeasureConfig:
+    """How to measure: hot repetitions, calls with cold weights, seconds before a worker counts as hung."""
+
+    repetitions: int = 15
+    cold: int = 3
+    timeout_s: float = 600.0
+
+
+@dataclass
+class RunConfig:
+    """Every key of the command line. ``backend``, ``network`` and ``weights`` are Hydra groups."""
+
+    task: str = "bench"
+    backend: Any = None
+    network: Any = None
+    weights: Any = None
+    problem: str | None = None
+    problems: str | None = None
+    layers: Any = None
+    density: Any = None
+    batch: Any = 1
+    threads: int = 1
+    kernels: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+    baselines: Any = "auto"
+    seed: int = 2017
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+    report: Any = None
+    results: str = "results"
+    job: str = ""
+    resume: str | None = None
+
+
+def check_keys(config: Mapping[str, Any], schema: type = RunConfig, prefix: str = "") -> None:
+    """Refuse keys that the schema does not have, also those added with ``+``."""
+    known = {f.name: f for f in dataclasses.fields(schema)}
+    for key, value in config.items():
+        if key not in known:
+            raise InputError(f"unknown key {prefix + str(key)!r}; allowed: {', '.join(known)}.{did_you_mean(str(key), known)}")
+        if key == "measure" and isinstance(value, Mapping):
+            check_keys(value, MeasureConfig, "measure.")
+
+
+def as_list(value: Any) -> list[Any]:
+    """A single value or a list of them, as a list; None is the empty list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def check_config(config: RunConfig) -> None:
+    """Raise :class:`InputError` for a value out of range, naming field, value and what is allowed."""
+    for value in as_list(config.density):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 <= value <= 1):
+            raise InputError(f"density is {value!r}; allowed: numbers from 0 to 1 (share of non-zeros)")
+    for value in as_list(config.batch):
+        _whole("batch", value, 1)
+    _whole("threads", config.threads, 1)
+    _whole("measure.repetitions", config.measure.repetitions, 1)
+    _whole("measure.cold", config.measure.cold, 0)
+    _whole("seed", config.seed, 0)
+    if not config.measure.timeout_s > 0:
+        raise InputError(f"measure.timeout_s is {config.measure.timeout_s}; allowed: more than 0 seconds")
+    if config.problem and config.problems:
+        raise InputError("problem and problems are both given; allowed: one of them")
+    for value in as_list(config.report):
+        if value not in ("csv", "json"):
+            raise InputError(f"report is {value!r}; allowed: csv, json (the record itself)")
+    if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
+        raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} is {value!r}; allowed: a whole number of at least {least}")
