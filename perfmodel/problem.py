@@ -86,7 +86,8 @@ class Problem:
         An omitted output size is computed with symmetric padding, ``mb`` is 1, strides are 1, padding
         and dilation 0. The w fields follow the h fields only if all of them are omitted.
         """
-        return cls(**_complete(*_tokens(text)))
+        values, name = _tokens(text)
+        return cls(**_complete(values), name=name)
 
     def __str__(self) -> str:
         body = "".join(f"{letter}{getattr(self, letter)}" for letter in _LETTERS)
@@ -152,10 +153,10 @@ def _tokens(text: str) -> tuple[dict[str, int], str]:
     return values, name
 
 
-def _complete(values: dict[str, int], name: str) -> dict[str, int | str]:
+def _complete(values: dict[str, int]) -> dict[str, int]:
     """Fill in what the descriptor leaves out."""
     follows = not any(letter in values for letter in ("iw", "ow", "kw", "sw", "pw", "dw"))
-    full: dict[str, int | str] = {"g": values.get("g", 1), "mb": values.get("mb", 1), "ic": values["ic"], "oc": values["oc"], "name": name}
+    full = {"g": values.get("g", 1), "mb": values.get("mb", 1), "ic": values["ic"], "oc": values["oc"]}
     for axis in "hw":
         source = "h" if follows else axis
         if f"i{source}" not in values or f"k{source}" not in values:
