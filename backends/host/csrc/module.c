@@ -1,6 +1,211 @@
-/* Python binding of the host probes. */
+/* Python binding of the host probes and of im2col; every argument is checked before memory is touched. */
 #include <Python.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_host", "Probes of the host CPU.", -1, NULL, NULL, NULL, NULL, NULL};
+#include "cpu.h"
+#include "probe.h"
 
-PyMODINIT_FUNC PyInit__host(void) { return PyModule_Create(&module); }
+#define MOST_SAMPLES 64
+
+static const probe_set *available[3];
+static int available_count;
+static const probe_set *best; /* of this processor; im2col uses it */
+
+static double now(void) {
+  struct timespec t;
+  timespec_get(&t, TIME_UTC);
+#if defined(CLOCK_MONOTONIC)
+  clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const probe_set *find_set(const char *name) {
+  for (int i = 0; i < available_count; i++)
+    if (!strcmp(name, available[i]->name)) return available[i];
+  PyErr_Format(PyExc_ValueError, "isa is '%s'; allowed: one of isas()", name);
+  return NULL;
+}
+
+static PyObject *as_list(const double *values, int count) {
+  PyObject *list = PyList_New(count);
+  for (int i = 0; list && i < count; i++) {
+    PyObject *value = PyFloat_FromDouble(values[i]);
+    if (!value) {
+      Py_CLEAR(list);
+      break;
+    }
+    PyList_SetItem(list, i, value);
+  }
+  return list;
+}
+
+/* Rates of `samples` slices that take `seconds` together, after one slice of warm-up (clock, licence). */
+static void sample_peak(const probe_set *set, double seconds, int samples, double *rates) {
+  long rounds = 2000;
+  double start = now(), slice = seconds / (samples + 1), taken;
+  set->peak(rounds);
+  while ((taken = now() - start) < slice / 4) {
+    rounds *= 2;
+    start = now();
+    set->peak(rounds);
+  }
+  rounds = (long)(rounds * slice / taken) + 1;
+  for (int i = 0; i < samples; i++) {
+    start = now();
+    double flops = set->peak(rounds);
+    rates[i] = flops / (now() - start);
+  }
+}
+
+static PyObject *py_fma_peak(PyObject *self, PyObject *args) {
+  const char *isa;
+  double seconds, rates[MOST_SAMPLES];
+  int samples;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "sdi", &isa, &seconds, &samples)) return NULL;
+  const probe_set *set = find_set(isa);
+  if (!set) return NULL;
+  if (samples < 1 || samples > MOST_SAMPLES || !(seconds > 0 && seconds <= 10))
+    return PyErr_Format(PyExc_ValueError, "samples is %d; allowed: 1 to %d, in at most 10 seconds", samples, MOST_SAMPLES);
+  Py_BEGIN_ALLOW_THREADS sample_peak(set, seconds, samples, rates);
+  Py_END_ALLOW_THREADS return as_list(rates, samples);
+}
+
+/* Incompressible numbers between 0.5 and 1.5 (xorshift). */
+static void fill(float *buffer, size_t floats) {
+  uint32_t state = 2463534242u;
+  for (size_t i = 0; i < floats; i++) {
+    state ^= state << 13, state ^= state >> 17, state ^= state << 5;
+    buffer[i] = 0.5f + (float)(state >> 8) * (1.0f / 16777216.0f);
+  }
+}
+
+static void sample_pass(double (*pass)(float *, size_t, long), float *buffer, size_t floats, double seconds, int samples, double *rates) {
+  long passes = 1;
+  double start, taken, slice = seconds / (samples + 1);
+  pass(buffer, floats, 1);
+  for (;; passes *= 2) {
+    start = now();
+    pass(buffer, floats, passes);
+    if ((taken = now() - start) >= slice / 4) break;
+  }
+  passes = (long)(passes * slice / taken) + 1;
+  for (int k = 0; k < samples; k++) {
+    start = now();
+    double amount = pass(buffer, floats, passes);
+    rates[k] = amount / (now() - start);
+  }
+}
+
+static PyObject *py_stream(PyObject *self, PyObject *args) {
+  const char *isa, *kind;
+  Py_buffer memory;
+  Py_ssize_t skip;
+  double seconds, rates[MOST_SAMPLES];
+  int samples;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "ssw*ndi", &isa, &kind, &memory, &skip, &seconds, &samples)) return NULL;
+  const probe_set *set = find_set(isa);
+  double (*pass)(float *, size_t, long) = NULL;
+  if (set) pass = !strcmp(kind, "read") ? set->read : !strcmp(kind, "triad") ? set->triad : !strcmp(kind, "fma_load") ? set->fma_load : NULL;
+  size_t skipped = ((size_t)(-(uintptr_t)memory.buf) & 63) + 4 * (size_t)skip;
+  int fits = skip >= 0 && skip < 1024 && (size_t)memory.len >= skipped + 4096;
+  if (set && pass && fits && samples >= 1 && samples <= MOST_SAMPLES && seconds > 0 && seconds <= 10) {
+    float *buffer = (float *)((char *)memory.buf + skipped);
+    size_t floats = ((size_t)memory.len - skipped) / sizeof(float);
+    Py_BEGIN_ALLOW_THREADS fill(buffer, floats);
+    sample_pass(pass, buffer, floats, seconds, samples, rates);
+    Py_END_ALLOW_THREADS PyBuffer_Release(&memory);
+    return as_list(rates, samples);
+  }
+  PyBuffer_Release(&memory);
+  if (!set) return NULL;
+  return PyErr_Format(PyExc_ValueError, "stream of kind '%s' over too small a buffer or with bad numbers; allowed: read, triad, fma_load", kind);
+}
+
+static int geometry_fits(const geometry *g) {
+  const int32_t *value = &g->ic;
+  for (int i = 0; i < 13; i++)
+    if (value[i] < (i >= 7 && i <= 10 ? 0 : 1)) return 0;
+  /* Furthest pixel that a tap can name, on both sides, must be an int. */
+  int64_t down = (int64_t)g->oh * g->sh + (int64_t)g->kh * ((int64_t)g->dh + 1) + g->ph + g->ih;
+  int64_t right = (int64_t)g->ow * g->sw + (int64_t)g->kw * ((int64_t)g->dw + 1) + g->pw + g->iw;
+  return down < INT32_MAX && right < INT32_MAX;
+}
+
+static PyObject *py_im2col(PyObject *self, PyObject *args) {
+  Py_buffer x, columns, shape;
+  int n, c0, c1, y0, y1;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "y*w*y*iiiii", &x, &columns, &shape, &n, &c0, &c1, &y0, &y1)) return NULL;
+  geometry g;
+  int ok = shape.len == sizeof g;
+  if (ok) memcpy(&g, shape.buf, sizeof g);
+  ok = ok && geometry_fits(&g) && n >= 0 && 0 <= c0 && c0 <= c1 && c1 <= g.ic && 0 <= y0 && y0 <= y1 && y1 <= g.oh;
+  if (ok) {
+    double image = 4.0 * g.ic * g.ih * g.iw, needed = 4.0 * (c1 - c0) * g.kh * g.kw * (y1 - y0) * (double)g.ow;
+    ok = image * (n + 1.0) <= (double)x.len && needed <= (double)columns.len;
+  }
+  if (ok) {
+    const float *image = (const float *)x.buf + (size_t)n * g.ic * g.ih * g.iw;
+    Py_BEGIN_ALLOW_THREADS best->im2col(&g, image, (float *)columns.buf, c0, c1, y0, y1);
+    Py_END_ALLOW_THREADS
+  }
+  PyBuffer_Release(&x);
+  PyBuffer_Release(&columns);
+  PyBuffer_Release(&shape);
+  if (!ok) return PyErr_Format(PyExc_ValueError, "im2col: geometry, ranges or buffer sizes do not fit together");
+  Py_RETURN_NONE;
+}
+
+static PyObject *py_isas(PyObject *self, PyObject *none) {
+  (void)self, (void)none;
+  PyObject *names = PyTuple_New(available_count);
+  for (int i = 0; names && i < available_count; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(available[i]->name));
+  return names;
+}
+
+static PyObject *py_cpu_name(PyObject *self, PyObject *none) {
+  char name[49];
+  (void)self, (void)none;
+  cpu_name(name);
+  return PyUnicode_DecodeLatin1(name, (Py_ssize_t)strlen(name), NULL);
+}
+
+static PyObject *py_cache_bytes(PyObject *self, PyObject *args) {
+  int level;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "i", &level)) return NULL;
+  return PyLong_FromLong(cache_bytes(level));
+}
+
+static PyMethodDef methods[] = {
+    {"isas", py_isas, METH_NOARGS, "isas() -> names of the instruction sets that work here, best first."},
+    {"cpu_name", py_cpu_name, METH_NOARGS, "cpu_name() -> brand string, or '' where the processor has none."},
+    {"cache_bytes", py_cache_bytes, METH_VARARGS, "cache_bytes(level) -> size of that data cache as CPUID tells it, or 0."},
+    {"fma_peak", py_fma_peak, METH_VARARGS, "fma_peak(isa, seconds, samples) -> FLOP/s of this thread in each of the samples."},
+    {"stream", py_stream, METH_VARARGS,
+     "stream(isa, kind, memory, skip, seconds, samples) -> B/s (read, triad) or FLOP/s (fma_load) in each of the samples.\n\n"
+     "memory is overwritten; skip floats are left out after its first 64-byte boundary (1: every load unaligned)."},
+    {"im2col", py_im2col, METH_VARARGS,
+     "im2col(x, columns, geometry, n, c0, c1, y0, y1): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
+     "geometry: 13 int32: ic ih iw kh kw sh sw ph pw dh dw oh ow."},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_host", "Probes of the host CPU.", -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__host(void) {
+  available_count = 0;
+#ifdef HAVE_AVX512
+  if (has_avx512()) available[available_count++] = &probes_avx512;
+#endif
+#ifdef HAVE_AVX2
+  if (has_avx2()) available[available_count++] = &probes_avx2;
+#endif
+  available[available_count++] = &probes_portable;
+  best = available[0];
+  return PyModule_Create(&module);
+}
