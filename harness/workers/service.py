@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.contract import Backend, Clocks, Hardware, KernelSpec, MissingNumberError, Problem, Support
+from harness.contract import Backend, Clocks, Hardware, InputError, KernelSpec, MissingNumberError, Problem, Support
 from harness.data import check_input, timing_input
 from harness.measure import Sampler
 from harness.plugins import host
@@ -35,6 +35,9 @@ class Service:
     """State of a worker: one backend, one layer, its plans by kernel name."""
 
     _backend: Backend
+
+    def __init__(self) -> None:
+        self._samplers: dict[str, Sampler] = {}
 
     def open(self, name: str, threads: int, options: dict[str, Any]) -> None:
         """Open the backend that this worker serves."""
@@ -65,7 +68,7 @@ class Service:
 
     def load(self, problem: Problem, weight_file: str, seed: int) -> None:
         """Start a layer: its weights from an .npy file, its timing and check inputs from ``seed``."""
-        self._samplers: dict[str, Sampler] = {}
+        self._samplers.clear()
         self._problem, self._weight = problem, np.load(weight_file)
         self._timing, self._check = timing_input(problem, seed), check_input(problem, seed)
 
@@ -83,19 +86,24 @@ class Service:
 
     def verify(self, kernel: str, truth_file: str) -> Verdict:
         """Run the plan on the check input and compare with the oracle's result."""
-        sampler = self._samplers[kernel]
+        sampler = self._sampler(kernel)
         with np.load(truth_file) as truth:
             result = sampler.plan.run(self._check)
             return compare(result, truth["exact"], truth["scale"], sampler.plan.kernel.rtol)
 
     def warm_up(self, kernel: str) -> None:
         """Let the plan settle."""
-        self._samplers[kernel].warm_up()
+        self._sampler(kernel).warm_up()
 
     def sample(self, kernel: str) -> Clocks:
         """One hot sample."""
-        return self._samplers[kernel].sample()
+        return self._sampler(kernel).sample()
 
     def cold_sample(self, kernel: str) -> Clocks:
         """One call with cold weights."""
-        return self._samplers[kernel].cold_sample()
+        return self._sampler(kernel).cold_sample()
+
+    def _sampler(self, kernel: str) -> Sampler:
+        if kernel not in self._samplers:
+            raise InputError(f"kernel {kernel!r} is not prepared: its worker was restarted within this case")
+        return self._samplers[kernel]

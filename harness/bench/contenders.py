@@ -1,0 +1,130 @@
+"""Who takes part: the chosen backend's kernels, and every exact dense kernel to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config import RunConfig, as_list
+from harness.contract import BackendSpec, InputError, KernelSpec
+from harness.plugins import PluginHost
+from harness.suggest import did_you_mean
+from harness.workers import WorkerError, WorkerProcess
+from harness.workers.service import Description
+
+BASELINE_METHODS = ("dense", "winograd", "fft")
+
+
+@dataclass
+class Team:
+    """A backend in its worker, and the kernels of it that take part; a dead worker is started anew."""
+
+    spec: BackendSpec
+    threads: int
+    options: Mapping[str, Any]
+    kernels: tuple[KernelSpec, ...] = ()
+    kernel_options: Mapping[str, Any] = field(default_factory=dict)
+    description: Description | None = None
+    _worker: WorkerProcess | None = field(default=None, repr=False)
+
+    def worker(self) -> WorkerProcess:
+        """The running worker; starts one if there is none."""
+        if self._worker is None or not self._worker.alive:
+            self._worker = WorkerProcess(self.spec, self.threads, self.options)
+            self._worker.open()
+            self.description = self._worker.call("describe")
+        return self._worker
+
+    def stop(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.stop()
+
+
+@dataclass
+class Field:
+    """Everybody in a run. ``chosen`` is measured, ``rivals`` give baselines, ``oracle`` checks."""
+
+    chosen: Team
+    rivals: list[Team]
+    oracle: Team
+    absent: dict[str, str]
+
+    def teams(self) -> list[Team]:
+        """Chosen first, then the rivals."""
+        return [self.chosen, *self.rivals]
+
+
+@contextmanager
+def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None]) -> Iterator[Field]:
+    """Start the workers of a run and stop them at the end.
+
+    Raises :class:`InputError` for an unknown backend, kernel or baseline, or when the chosen backend is absent.
+    """
+    options = {k: v for k, v in dict(config.backend).items() if k != "name"}
+    name = str(config.backend["name"])
+    opened: list[Team] = []
+    try:
+        chosen = Team(host.spec(name), config.threads, options, kernel_options=dict(config.options))
+        opened.append(chosen)
+        notice(f"opening {name}")
+        chosen.worker()
+        chosen.kernels = _choose_kernels(chosen, config)
+        oracle = _oracle(host)
+        opened.append(oracle)
+        oracle.worker()
+        rivals, absent = [], {}
+        for spec in _rival_specs(config, host, name):
+            notice(f"opening {spec.name}")
+            team = Team(spec, config.threads, {})
+            opened.append(team)
+            try:
+                team.worker()
+            except (InputError, WorkerError) as error:
+                absent[spec.name] = str(error)
+                continue
+            team.kernels = tuple(k for k in _description(team).kernels if k.exact and k.method in BASELINE_METHODS)
+            rivals.append(team)
+        yield Field(chosen, rivals, oracle, absent)
+    finally:
+        for team in opened:
+            team.stop()
+
+
+def _description(team: Team) -> Description:
+    assert team.description is not None
+    return team.description
+
+
+def _choose_kernels(team: Team, config: RunConfig) -> tuple[KernelSpec, ...]:
+    kernels = {k.name: k for k in _description(team).kernels}
+    wanted = [str(k) for k in as_list(config.kernels)]
+    for name in wanted:
+        if name not in kernels:
+            raise InputError(
+                f"kernels: backend {team.spec.name!r} has no kernel {name!r}; allowed: {', '.join(kernels)}.{did_you_mean(name, kernels)}"
+            )
+    return tuple(k for k in kernels.values() if not wanted or k.name in wanted)
+
+
+def _oracle(host: PluginHost) -> Team:
+    for spec in host.specs().values():
+        if spec.role == "oracle":
+            return Team(spec, 1, {})
+    raise InputError("no installed backend has the role of oracle, so results cannot be verified; reinstall breakeven")
+
+
+def _rival_specs(config: RunConfig, host: PluginHost, chosen: str) -> list[BackendSpec]:
+    """Engines other than the chosen one; ``baselines`` is auto, none, or a list of names."""
+    wanted = as_list(config.baselines)
+    engines = {name: spec for name, spec in host.specs().items() if spec.role == "engine"}
+    if wanted == ["auto"]:
+        return [spec for name, spec in engines.items() if name != chosen]
+    if wanted == ["none"] or not wanted:
+        return []
+    for name in wanted:
+        if name not in engines:
+            raise InputError(f"baselines: no engine {name!r}; allowed: auto, none, {', '.join(engines)}.{did_you_mean(str(name), engines)}")
+    return [engines[name] for name in wanted if name != chosen]

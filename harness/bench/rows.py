@@ -1,0 +1,115 @@
+"""Turn a case's entries into rows of the record: rates, baselines, speed-ups, the line that repeats it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from harness.bench.cases import Case
+from harness.bench.contenders import BASELINE_METHODS
+from harness.bench.entry import Entry
+from harness.config import RunConfig
+from harness.contract import Baseline, Hardware, MissingNumberError, Row
+from perfmodel.project import project_paper
+
+
+def make_rows(case: Case, entries: Sequence[Entry], config: RunConfig, hardware: Hardware | None) -> list[Row]:
+    """One row a kernel, chosen backend first."""
+    best = _fastest([e for e in entries if e.team.spec.role == "engine" and e.kernel.exact and e.kernel.method in BASELINE_METHODS])
+    paper = _fastest([e for e in entries if e.kernel.paper_baseline])
+    return [_row(case, entry, config, best, paper, hardware) for entry in entries]
+
+
+def skipped_row(case: Case, config: RunConfig) -> Row:
+    """The row of a case that is not measured, with the reason."""
+    return Row(
+        layer=case.layer.name,
+        problem=str(case.problem),
+        backend=str(config.backend["name"]),
+        kernel="",
+        method="",
+        density=case.density,
+        batch=case.problem.mb,
+        threads=config.threads,
+        status="skipped",
+        reason=case.skipped,
+    )
+
+
+def _fastest(entries: Sequence[Entry]) -> Baseline | None:
+    """The fastest trusted kernel among ``entries``."""
+    timed = [(e.measurement.median_s, e) for e in entries if e.status == "passed" and e.measurement and e.measurement.status == "passed"]
+    if not timed:
+        return None
+    seconds, entry = min(timed, key=lambda pair: pair[0])
+    return Baseline(entry.team.spec.name, entry.kernel.name, seconds)
+
+
+def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, paper: Baseline | None, hardware: Hardware | None) -> Row:
+    m, weights = entry.measurement, case.weights
+    assert weights is not None
+    timed = m is not None and entry.status in ("passed", "mistrusted")
+    mistrusted = timed and m is not None and m.status == "mistrusted"
+    seconds = m.median_s if timed and m else None
+    useful = case.problem.flops * (case.density or 0.0)
+    return Row(
+        layer=case.layer.name,
+        problem=str(case.problem),
+        backend=entry.team.spec.name,
+        kernel=entry.kernel.name,
+        method=entry.kernel.method,
+        density=case.density,
+        batch=case.problem.mb,
+        threads=config.threads,
+        status="mistrusted" if mistrusted else entry.status or "failed",
+        reason=m.reason if mistrusted and m else entry.reason,
+        prepare_s=entry.prepared.prepare_s if entry.prepared else None,
+        kernel_s=m.clocks.kernel_s if timed and m else None,
+        end_to_end_s=seconds,
+        device_s=m.clocks.device_s if timed and m else None,
+        cold_s=m.cold_s if timed and m else None,
+        spread=m.spread if timed and m else None,
+        repetitions=m.repetitions if timed and m else 0,
+        useful_gflops=useful / seconds / 1e9 if seconds else None,
+        effective_gflops=case.problem.flops / seconds / 1e9 if seconds else None,
+        peak_gflops=m.peak_gflops if timed and m else None,
+        baseline=best,
+        speedup=best.end_to_end_s / seconds if best and seconds else None,
+        paper_baseline=paper,
+        paper_speedup=paper.end_to_end_s / seconds if paper and seconds else None,
+        projected_speedup=_projected(case, entry, hardware),
+        max_error=_finite(entry.verdict.max_error) if entry.verdict else None,
+        tolerance=entry.verdict.tolerance if entry.verdict else None,
+        pattern=weights.pattern,
+        weights=weights.source,
+        explain=entry.prepared.explain if entry.prepared else "",
+        repro=repro(case, entry, config),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if value < float("inf") else None
+
+
+def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | None:
+    """The paper's projection of the speed-up, where the hardware's numbers are known."""
+    if hardware is None or not entry.kernel.sparse or not case.density:
+        return None
+    try:
+        return project_paper(case.problem, case.density, hardware, entry.kernel.alpha, entry.kernel.beta).speedup
+    except MissingNumberError:
+        return None
+
+
+def repro(case: Case, entry: Entry, config: RunConfig) -> str:
+    """The command line that measures this row again."""
+    source = dict(config.weights)
+    words = [f"+backend={entry.team.spec.name}", f"kernels=[{entry.kernel.name}]", f"problem={case.problem}", f"batch={case.problem.mb}"]
+    if entry.team.spec.name == config.backend["name"]:
+        words += [f"backend.{key}={value}" for key, value in dict(config.backend).items() if key != "name" and value not in ("", None)]
+    if case.weights is not None and source.get("kind") == "files":
+        words += ["weights=files", f"weights.path={source['path']}"]
+    else:
+        words += [f"density={case.density:.6g}", f"weights.pattern={case.weights.pattern if case.weights else 'uniform'}"]
+    words += [f"threads={config.threads}", f"seed={config.seed}"]
+    return "python -m harness " + " ".join(shlex.quote(word) for word in words)

@@ -1,0 +1,11 @@
+"""What ``task=`` can be; each runs a composed configuration and returns an exit code."""
+
+from __future__ import annotations
+
+TASKS = {
+    "bench": "harness.tasks.bench:run",
+    "plugins": "harness.tasks.plugins:run",
+    "doctor": "harness.tasks.doctor:run",
+}
+
+EXIT_OK, EXIT_ROW_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
