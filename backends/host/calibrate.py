@@ -54,7 +54,8 @@ def hardware_numbers(machine: Machine, threads: int) -> dict[str, Quantity]:
         if not doubt and rate.spread > _MOST_SPREAD:
             doubt = f"samples spread by {rate.spread:.0%} of their median"
         numbers[name] = Quantity(rate.value, unit, "measured", today, rate.spread, doubt)
-    return numbers | {"cores": Quantity(probes.cores_for(threads), "1", "declared", today)}
+    declared = {f"cache_l{level}": Quantity(size, "B", "declared", today) for level, size in enumerate(machine.caches, 1)}
+    return numbers | declared | {"cores": Quantity(probes.cores_for(threads), "1", "declared", today)}
 
 
 def doubts(values: dict[str, float], threads: int) -> dict[str, str]:
