@@ -127,7 +127,8 @@ def _versions(field: Field) -> dict[str, str]:
 def _header(config: RunConfig, field: Field, machine: Mapping[str, object], covered: str) -> str:
     """First line: machine, backend and device, threads, coverage; then who could not take part."""
     device = field.chosen.description.device if field.chosen.description else "?"
-    line = f"{machine['cpu']}, {machine['cores']} cores | backend {field.chosen.spec.name} on {device} | {config.threads} thread(s) | {covered}"
+    where = f"{machine['cpu']}, {machine['cores']} cores"
+    line = f"{where} | backend {field.chosen.spec.name} on {device} | {config.threads} thread(s) | {covered}"
     dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals) or "none"
     lines = [line, f"dense baselines: {dense}"]
     lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items()]

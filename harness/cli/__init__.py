@@ -1,0 +1,1 @@
+"""The command line: Hydra underneath, messages of our own on top."""

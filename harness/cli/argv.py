@@ -1,0 +1,44 @@
+"""Small courtesies before Hydra sees the arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+DEFAULT_BACKEND = "cpu"
+_QUOTED_KEYS = ("problem", "problems", "resume", "results", "weights.path", "backend.path")
+_YAML = re.compile(r"\.ya?ml$")
+
+
+def rewrite(arguments: Sequence[str]) -> list[str]:
+    """Accept what people type.
+
+    ``backend=x`` becomes ``+backend=x`` (the group is not in the defaults list); no backend becomes the
+    default; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
+    """
+    words = [_rewrite_one(word) for word in arguments]
+    flat = [word for group in words for word in group]
+    if not any(word.startswith("+backend=") for word in flat):
+        flat.append(f"+backend={DEFAULT_BACKEND}")
+    return flat
+
+
+def _rewrite_one(word: str) -> list[str]:
+    key, equals, value = word.partition("=")
+    if not equals or word.startswith("-"):
+        return [word]
+    if key == "backend":
+        return [f"+backend={value}"]
+    if key == "network" and _YAML.search(value):
+        return ["network=file", f"network.path={quote(value)}"]
+    if key.lstrip("+") in _QUOTED_KEYS:
+        return [f"{key}={quote(value)}"]
+    return [word]
+
+
+def quote(value: str) -> str:
+    """Quote ``value`` for Hydra's override grammar unless it is quoted already or empty."""
+    if not value or (len(value) > 1 and value[0] == value[-1] and value[0] in "'\""):
+        return value
+    body = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{body}'"

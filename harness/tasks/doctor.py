@@ -1,0 +1,53 @@
+"""``task=doctor``: what is missing on this machine, and what works without it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+
+from rich.console import Console
+
+from harness.config import RunConfig
+from harness.contract import InputError
+from harness.machine import allowed_cores, describe_machine, own_versions
+from harness.plugins import host
+from harness.tasks import EXIT_OK
+from harness.workers import WorkerError, WorkerProcess
+
+
+def run(config: RunConfig) -> int:
+    """Print the machine, then a line a backend: works, or what to install and what works without it."""
+    console = Console(highlight=False)
+    machine = describe_machine()
+    console.print(f"machine  {machine['cpu']}, {allowed_cores()} cores allowed, {machine['memory_gib']} GiB, {machine['os']}")
+    console.print("versions " + ", ".join(f"{name} {version}" for name, version in own_versions().items()))
+    working = []
+    for info in host().plugins():
+        if info.error:
+            console.print(f"[red]broken[/]   {info.name} ({info.distribution} {info.version}): {info.error}")
+        for spec in info.specs:
+            missing = [module for module in spec.requires if importlib.util.find_spec(module) is None]
+            problem = f"needs {', '.join(missing)}" if missing else _trouble(spec.name)
+            hint = f"; pip install 'breakeven[{spec.extra}]'" if spec.extra and problem else ""
+            console.print(
+                f"[yellow]missing[/]  {spec.name}: {problem}{hint}" if problem else f"[green]works[/]    {spec.name}: {spec.summary}"
+            )
+            working += [] if problem else [spec.name]
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    console.print(f"compiler {compiler or 'none: wheels work, building from source does not'}")
+    console.print(
+        f"Without what is missing, these work: {', '.join(working) or 'none'}. A backend that is missing only drops its baselines."
+    )
+    return EXIT_OK
+
+
+def _trouble(name: str) -> str:
+    """Why the backend does not open here, or an empty string."""
+    worker = WorkerProcess(host().spec(name), 1, {})
+    try:
+        worker.open()
+    except (InputError, WorkerError) as error:
+        return str(error)
+    finally:
+        worker.stop()
+    return ""

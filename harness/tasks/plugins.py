@@ -1,0 +1,49 @@
+"""``task=plugins``: what is installed, what it can do, what is wrong with it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.config import RunConfig
+from harness.contract import BackendSpec, InputError
+from harness.plugins import PluginInfo, host
+from harness.tasks import EXIT_OK
+from harness.workers import WorkerError, WorkerProcess
+
+
+def run(config: RunConfig) -> int:
+    """List every plugin; each backend is asked in a process of its own, so that a crash is one line."""
+    console = Console()
+    table = Table(title="Plugins", title_justify="left")
+    for name in ("plugin", "distribution", "contract", "backend", "kernels", "devices", "error"):
+        table.add_column(name, overflow="fold")
+    with console.status("asking the backends"):
+        for info in host().plugins():
+            for cells in _lines(info):
+                table.add_row(*map(escape, cells))
+    console.print(table)
+    return EXIT_OK
+
+
+def _lines(info: PluginInfo) -> list[tuple[str, ...]]:
+    label = (info.name, f"{info.distribution} {info.version}")
+    if info.error:
+        return [(*label, "-", "-", "-", "-", info.error)]
+    return [(*label, str(spec.contract), spec.name, *_ask(spec)) for spec in info.specs]
+
+
+def _ask(spec: BackendSpec) -> tuple[str, str, str]:
+    """Kernels, devices and error of one backend."""
+    worker = WorkerProcess(spec, 1, {})
+    try:
+        worker.open()
+        description = worker.call("describe")
+        kernels = ", ".join(f"{k.name} ({k.method})" for k in description.kernels)
+        return kernels, "\n".join(worker.call("devices")), ""
+    except (InputError, WorkerError) as error:
+        kernels = ", ".join(f"{k.name} ({k.method})" for k in getattr(host().factory(spec), "specs", ()))
+        return kernels or "-", "-", str(error)
+    finally:
+        worker.stop()
