@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,12 +15,26 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import conf
 from harness.config import RunConfig, check_config, check_keys
 from harness.contract import InputError
 from harness.contract.record import read_record
 from harness.options import build_config
 from harness.plugins import host
 from harness.suggest import did_you_mean
+
+
+def config_folder() -> str:
+    """Where the shipped configuration lies. Raises :class:`InputError` when another ``conf`` shadows it.
+
+    A path, because Hydra's ``pkg://`` cannot read an editable install.
+    """
+    folder = Path(conf.__file__ or "").parent
+    if not (folder / "config.yaml").is_file():
+        raise InputError(
+            f"the package 'conf' at {str(folder)!r} is not breakeven's; allowed: run from another folder, or use the breakeven command"
+        )
+    return str(folder)
 
 
 def register() -> None:
@@ -34,7 +49,7 @@ def compose_job(overrides: Sequence[str]) -> RunConfig:
     """The configuration of one job; raises :class:`InputError` for anything that does not fit."""
     try:
         GlobalHydra.instance().clear()
-        with initialize_config_module("conf", version_base="1.3"):
+        with initialize_config_dir(config_folder(), version_base="1.3"):
             return typed(compose("config", overrides=list(overrides)))
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explain(error, overrides)) from None

@@ -70,9 +70,11 @@ def _through_hydra(words: list[str]) -> int:
     import hydra
     from omegaconf import DictConfig
 
+    from harness.cli.compose import config_folder
+
     codes: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+    @hydra.main(version_base="1.3", config_path=config_folder(), config_name="config")
     def job(config: DictConfig) -> int:
         from hydra.core.hydra_config import HydraConfig
 
