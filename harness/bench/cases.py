@@ -5,11 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.config import RunConfig, as_list
 from harness.contract import InputError, Problem
-from harness.networks import Layer, layer_from_descriptor, layers_from_descriptors, load_layers
+from harness.networks import Layer, layer_from_descriptor, layers_from_file, load_layers
 from harness.suggest import did_you_mean
 from harness.weights import LayerWeights, WeightSource, open_source
 
@@ -36,12 +35,7 @@ def choose_layers(config: RunConfig) -> tuple[Layer, ...]:
     if config.problem:
         layers: Sequence[Layer] = (layer_from_descriptor(config.problem),)
     elif config.problems:
-        path = Path(config.problems)
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"problems: {str(path)!r} cannot be read: {error}") from None
-        layers = layers_from_descriptors(lines)
+        layers = layers_from_file(config.problems)
     else:
         layers = load_layers(config.network)
     wanted = [str(name) for name in as_list(config.layers)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
+_BACKEND_TASKS = ("bench",)
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "weights.path", "backend.path")
 _YAML = re.compile(r"\.ya?ml$")
 
@@ -14,11 +15,12 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     """Accept what people type.
 
     ``backend=x`` becomes ``+backend=x`` (the group is not in the defaults list); no backend becomes the
-    default; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
+    default where the task measures one; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
     """
     words = [_rewrite_one(word) for word in arguments]
     flat = [word for group in words for word in group]
-    if not any(word.startswith("+backend=") for word in flat):
+    task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
+    if task in _BACKEND_TASKS and not any(word.startswith("+backend=") for word in flat):
         flat.append(f"+backend={DEFAULT_BACKEND}")
     return flat
 

@@ -88,6 +88,8 @@ def resumed_job(path: str, overrides: Sequence[str]) -> RunConfig:
 
 def check_backend_keys(backend: Any) -> None:
     """Refuse options that the chosen backend does not have."""
+    if backend is None:
+        return
     if not isinstance(backend, dict) or "name" not in backend:
         raise InputError(f"backend is {backend!r}; allowed: {', '.join(host().specs())}")
     build_config(host().spec(str(backend["name"])), {k: v for k, v in backend.items() if k != "name"})
