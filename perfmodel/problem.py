@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from perfmodel.errors import ProblemError
 
 _LETTERS = ("g", "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw")
-_TOKEN = re.compile(r"(mb|ic|ih|iw|oc|oh|ow|kh|kw|sh|sw|ph|pw|dh|dw|g)(\d+)_?")
+_TOKEN = re.compile(r"(mb|ic|ih|iw|oc|oh|ow|kh|kw|sh|sw|ph|pw|dh|dw|g)0*([0-9]+)_?")
 _NAME = re.compile(r'n"([^"]*)"$')
 _REQUIRED = ("ic", "ih", "oc", "kh")
 _LIMIT = 2**31 - 1
@@ -61,7 +61,7 @@ class Problem:
         for letter in ("ic", "oc"):
             if getattr(self, letter) % self.g:
                 raise ProblemError(f"{letter}{getattr(self, letter)} does not divide by g{self.g} groups")
-        if '"' in self.name or "\n" in self.name:
+        if not isinstance(self.name, str) or '"' in self.name or len(f"{self.name}.".splitlines()) > 1:
             raise ProblemError(f"name {self.name!r} holds a quote or a line break; allowed: any other text")
         self._check_output("h", self.ih, self.oh, self.kh, self.sh, self.ph, self.dh)
         self._check_output("w", self.iw, self.ow, self.kw, self.sw, self.pw, self.dw)
@@ -86,6 +86,8 @@ class Problem:
         An omitted output size is computed with symmetric padding, ``mb`` is 1, strides are 1, padding
         and dilation 0. The w fields follow the h fields only if all of them are omitted.
         """
+        if not isinstance(text, str):
+            raise ProblemError(f"problem is {text!r}; allowed: a descriptor as text, such as ic96ih27oc256kh5ph2")
         values, name = _tokens(text)
         return cls(**_complete(values), name=name)
 
@@ -146,7 +148,7 @@ def _tokens(text: str) -> tuple[dict[str, int], str]:
             )
         if token[1] in values:
             raise ProblemError(f"{token[1]} is given twice in problem {text!r}")
-        values[token[1]] = int(token[2])
+        values[token[1]] = int(token[2][:20])  # 20 digits are too large already; int() refuses thousands of them
         position = token.end()
     if missing := [letter for letter in _REQUIRED if letter not in values]:
         raise ProblemError(f"problem {text!r} lacks {', '.join(missing)}")
