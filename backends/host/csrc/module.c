@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cpu.h"
+#include "finish.h"
 #include "probe.h"
 
 #define MOST_SAMPLES 64
@@ -161,6 +162,34 @@ static PyObject *py_im2col(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* target[c][p] of `channels` rows that start at float `offset`, `stride` apart, fits into `floats`. */
+static int rows_fit(Py_ssize_t floats, Py_ssize_t offset, int channels, int pixels, Py_ssize_t stride) {
+  if (offset < 0 || channels < 1 || pixels < 1 || stride < pixels) return 0;
+  return offset <= floats - pixels && (double)(channels - 1) * (double)stride <= (double)(floats - pixels - offset);
+}
+
+static PyObject *py_finish(PyObject *self, PyObject *args) {
+  Py_buffer source, target, bias;
+  int channels, pixels, relu;
+  Py_ssize_t offset, stride;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "z*w*z*iinnp", &source, &target, &bias, &channels, &pixels, &offset, &stride, &relu)) return NULL;
+  int ok = rows_fit(target.len / 4, offset, channels, pixels, stride);
+  ok = ok && (!bias.buf || bias.len == 4 * (Py_ssize_t)channels) && (!source.buf || (double)source.len >= 4.0 * channels * pixels);
+  if (ok) {
+    float *rows = (float *)target.buf + offset;
+    Py_BEGIN_ALLOW_THREADS if (source.buf)
+        transpose_finish((const float *)source.buf, pixels, channels, rows, (size_t)stride, (const float *)bias.buf, relu);
+    else finish_rows(rows, channels, pixels, (size_t)stride, (const float *)bias.buf, relu);
+    Py_END_ALLOW_THREADS
+  }
+  if (source.buf) PyBuffer_Release(&source);
+  PyBuffer_Release(&target);
+  if (bias.buf) PyBuffer_Release(&bias);
+  if (!ok) return PyErr_Format(PyExc_ValueError, "finish: ranges or buffer sizes do not fit together");
+  Py_RETURN_NONE;
+}
+
 static PyObject *py_isas(PyObject *self, PyObject *none) {
   (void)self, (void)none;
   PyObject *names = PyTuple_New(available_count);
@@ -193,6 +222,9 @@ static PyMethodDef methods[] = {
     {"im2col", py_im2col, METH_VARARGS,
      "im2col(x, columns, geometry, n, c0, c1, y0, y1): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
      "geometry: 13 int32: ic ih iw kh kw sh sw ph pw dh dw oh ow."},
+    {"finish", py_finish, METH_VARARGS,
+     "finish(source, target, bias, channels, pixels, offset, stride, relu): target[c][p] = act(source[p][c] + bias[c]).\n\n"
+     "Row c of the target starts at float offset + c * stride. source None: in place; bias may be None."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_host", "Probes of the host CPU.", -1, methods, NULL, NULL, NULL, NULL};

@@ -1,0 +1,40 @@
+"""MKL as a backend: dense im2col + SGEMM, and sparse BLAS on the lowered input."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+
+from backends.host.backend import HostBackend
+from backends.host.lowering import Scratch
+from backends.mkl import csr_mm, im2col_sgemm
+from backends.mkl.library import installed, load_library
+from harness.contract import BackendConfig, InputError, Plan, PlanRequest, Support
+
+
+class MklBackend(HostBackend):
+    """Kernels on one libmkl_rt; the thread count is set around each call, never globally."""
+
+    name = "mkl"
+    specs = (im2col_sgemm.SPEC, csr_mm.SPEC)
+
+    def __init__(self, config: BackendConfig, threads: int = 1) -> None:
+        super().__init__(config, threads)
+        self.library = load_library()
+        self._scratch = Scratch()
+        if threads > 1 and os.environ.get("MKL_THREADING_LAYER", "").upper() == "SEQUENTIAL":
+            raise InputError(f"threads is {threads}, but MKL_THREADING_LAYER is SEQUENTIAL; allowed: INTEL, or threads=1")
+
+    @classmethod
+    def available(cls, config: BackendConfig) -> Support:
+        """Whether the distributions of the extra ``mkl`` are installed."""
+        return installed()
+
+    def _prepare(self, request: PlanRequest) -> Plan:
+        if request.kernel is csr_mm.SPEC:
+            return csr_mm.CsrMmPlan(request, self.name, self.threads, self.library, self._scratch)
+        return im2col_sgemm.prepare(request, self.name, self.threads, self.library, self._scratch)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of MKL and of its thread control."""
+        return {name: importlib.metadata.version(name) for name in ("mkl", "mkl-service")}

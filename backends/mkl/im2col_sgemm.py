@@ -1,0 +1,152 @@
+"""The paper's baseline: im2col in C, one SGEMM an image and group (Park et al. 2017, sec. 1 and 3)."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.host import _host
+from backends.host.lowering import Lowering, Scratch, aligned
+from backends.mkl import library as mkl
+from backends.mkl.library import thread_count
+from harness.contract import InputError, KernelClock, KernelSpec, Plan, PlanRequest
+from harness.contract.plan import Array
+
+SPEC = KernelSpec(
+    "im2col_sgemm",
+    "dense",
+    "im2col in C, then MKL's SGEMM for each image and group; the fastest of four forms of the product",
+    paper_baseline=True,
+    options={
+        "variant": "form of the product: plain, packed, transposed or transposed_packed; default: the fastest as timed at prepare",
+        "tune": "False takes the plain form without timing",
+    },
+)
+
+_TUNE_FROM_FLOPS = 2_000_000
+_TUNE_CALLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the product is written: W x columns, or its transpose (output channels along the vectors), weights packed or not."""
+
+    name: str
+    transposed: bool
+    packed: bool
+
+
+FORMS = {
+    form.name: form
+    for form in (
+        Form("plain", False, False),
+        Form("packed", False, True),
+        Form("transposed", True, False),
+        Form("transposed_packed", True, True),
+    )
+}
+
+
+class Im2colSgemmPlan(Plan):
+    """Weights as M x K matrices, one a group, in the chosen form."""
+
+    def __init__(
+        self, request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch, form: Form, weights: list[Array]
+    ) -> None:
+        super().__init__(request, backend, threads)
+        self.form, self._library, self._scratch, self._weights = form, library, scratch, weights
+        self._bias = None if request.bias is None else request.bias.copy()
+        self._lowering = Lowering(self.problem)
+        self._channels = self.problem.oc // self.problem.g
+        self._pixels = self.problem.oh * self.problem.ow
+        if form.packed:
+            self._weights = [self._pack(weight) for weight in weights]
+
+    def _run(self, x: Array, y: Array) -> KernelClock:
+        with thread_count(self.threads):
+            return KernelClock(sum(self.convolve(x, y, n) for n in range(self.problem.mb)))
+
+    def convolve(self, x: Array, y: Array, image: int) -> float:
+        """Write one image of ``y``; returns the seconds of its products alone."""
+        channels, pixels, seconds = self._channels, self._pixels, 0.0
+        scratch = self._scratch.take("columns", 0 if self._lowering.identity else self._lowering.depth * pixels)
+        for group in range(self.problem.g):
+            columns = self._lowering.columns(x, image, group, 0, self.problem.oh, scratch)
+            target = (image * self.problem.g + group) * channels * pixels
+            bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
+            product = self._scratch.take("product", channels * pixels) if self.form.transposed else None
+            start = time.perf_counter()
+            self._multiply(group, columns, y.ctypes.data + 4 * target if product is None else product.ctypes.data)
+            seconds += time.perf_counter() - start
+            if product is not None or bias is not None or self.relu:
+                _host.finish(product, y, bias, channels, pixels, target, pixels, self.relu)
+        return seconds
+
+    def _multiply(self, group: int, columns: Array, result: int) -> None:
+        m, n, k = self._channels, self._pixels, self._lowering.depth
+        weight, b = self._weights[group].ctypes.data, columns.ctypes.data
+        row, no, yes = mkl.ROW_MAJOR, mkl.NO_TRANSPOSE, mkl.TRANSPOSE
+        match self.form.transposed, self.form.packed:
+            case False, False:
+                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, b, n, 0.0, result, n)
+            case False, True:
+                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, b, n, 0.0, result, n)
+            case True, False:
+                self._library.cblas_sgemm(row, yes, yes, n, m, k, 1.0, b, n, weight, k, 0.0, result, m)
+            case True, True:
+                self._library.cblas_sgemm_compute(row, yes, mkl.PACKED, n, m, k, b, n, weight, k, 0.0, result, m)
+
+    def _pack(self, weight: Array) -> Array:
+        """Weights in MKL's own order, made once."""
+        m, n, k = self._channels, self._pixels, self._lowering.depth
+        side, rows, columns, transpose = (
+            (mkl.B_MATRIX, n, m, mkl.TRANSPOSE) if self.form.transposed else (mkl.A_MATRIX, m, n, mkl.NO_TRANSPOSE)
+        )
+        packed = aligned(self._library.cblas_sgemm_pack_get_size(side, rows, columns, k) // 4 + 1)
+        self._library.cblas_sgemm_pack(mkl.ROW_MAJOR, side, transpose, rows, columns, k, 1.0, weight.ctypes.data, k, packed.ctypes.data)
+        return packed
+
+    def explain(self) -> str:
+        """Form of the product and sizes of its matrices."""
+        m, n, k = self._channels, self._pixels, self._lowering.depth
+        lowered = "the image itself, no im2col" if self._lowering.identity else f"im2col matrix of {4e-6 * k * n:.2f} MB"
+        return f"{self.backend} {self.kernel.name}: {self.problem.g} x SGEMM {m} x {n} x {k} an image, {self.form.name} form; {lowered}"
+
+
+def prepare(request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch) -> Im2colSgemmPlan:
+    """The plan in the form that the options name, else in the one that is fastest on random data."""
+    p = request.problem
+    weights = [group.copy() for group in request.weight.reshape(p.g, p.oc // p.g, -1)]
+    variant, tune = request.options.get("variant"), request.options.get("tune", True)
+    if variant is not None and variant not in FORMS:
+        raise InputError(f"option variant is {variant!r}; allowed: {', '.join(FORMS)}")
+    if not isinstance(tune, bool):
+        raise InputError(f"option tune is {tune!r}; allowed: True, False")
+
+    def plan(form: Form) -> Im2colSgemmPlan:
+        return Im2colSgemmPlan(request, backend, threads, library, scratch, form, weights)
+
+    with thread_count(threads):
+        if variant is not None:
+            return plan(FORMS[variant])
+        if not tune or p.flops // p.mb < _TUNE_FROM_FLOPS:
+            return plan(FORMS["plain"])
+        return _fastest([plan(form) for form in FORMS.values()])
+
+
+def _fastest(plans: list[Im2colSgemmPlan]) -> Im2colSgemmPlan:
+    """The plan with the shortest call on one random image, timed in turns."""
+    p = plans[0].problem.with_batch(1)
+    x = np.random.default_rng(0).random(p.input_shape, np.float32)
+    y = np.empty(p.output_shape, np.float32)
+    shortest = [float("inf")] * len(plans)
+    for turn in range(_TUNE_CALLS + 1):
+        for index, plan in enumerate(plans):
+            start = time.perf_counter()
+            plan.convolve(x, y, 0)
+            if turn:
+                shortest[index] = min(shortest[index], time.perf_counter() - start)
+    return plans[shortest.index(min(shortest))]
