@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -35,9 +36,9 @@ def microseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1e6:,.0f}"
 
 
-def print_table(console: Console, rows: Sequence[Row], chosen: str, title: str) -> None:
+def print_table(console: Console, rows: Sequence[Row], chosen: str) -> None:
     """Print the chosen backend's rows; the other engines appear as the baseline that they are."""
-    table = Table(title=title, title_justify="left", caption=_caption(rows, chosen), caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(rows, chosen), caption_justify="left", caption_style="")
     for name in ("layer", "problem"):
         table.add_column(name, overflow="fold")
     for name in ("density", "dense us", "by", "kernel", "us", "speed-up", "projected", "useful GFLOP/s", "of peak", "status"):

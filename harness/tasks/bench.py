@@ -18,6 +18,7 @@ from harness.bench.race import race
 from harness.bench.rows import make_rows, skipped_row
 from harness.bench.table import print_table
 from harness.config import RunConfig, as_list
+from harness.console import err, out
 from harness.contract import Record
 from harness.export import write_csv
 from harness.machine import describe_machine, own_versions
@@ -30,8 +31,8 @@ def run(config: RunConfig) -> int:
     """Measure, journal, print the table and the record's path; returns the exit code."""
     folder = RunFolder.resume(config.resume) if config.resume else None
     cases = build_cases(config)
-    console, progress_console = Console(), Console(stderr=True)
-    with _progress(progress_console) as progress:
+    console = out()
+    with _progress(err()) as progress:
         bar = progress.add_task("starting", total=sum(_rounds(case, config) for case in cases))
         with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
             folder = folder or RunFolder.create(Path(config.results), _label(config), _record(config))
@@ -42,7 +43,7 @@ def run(config: RunConfig) -> int:
                 interrupted = False
             except KeyboardInterrupt:
                 interrupted = True
-    console.print(header, highlight=False, soft_wrap=True)
+    console.print(header, soft_wrap=True)
     return _conclude(config, folder, console, interrupted)
 
 
@@ -50,12 +51,12 @@ def _conclude(config: RunConfig, folder: RunFolder, console: Console, interrupte
     """Write the record's last status, print the table, export, and print the path last."""
     path = folder.finish("interrupted" if interrupted else "complete")
     rows = folder.record.rows
-    print_table(console, rows, str(config.backend["name"]), "")
+    print_table(console, rows, str(config.backend["name"]))
     if "csv" in as_list(config.report):
-        console.print(str(write_csv(folder.folder, rows)), highlight=False, soft_wrap=True)
+        console.print(str(write_csv(folder.folder, rows)), soft_wrap=True)
     if interrupted:
-        console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", highlight=False, soft_wrap=True)
-    console.print(str(path), highlight=False, soft_wrap=True)
+        console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", soft_wrap=True)
+    console.print(str(path), soft_wrap=True)
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_ROW_FAILED if any(row.status == "failed" for row in rows) else EXIT_OK

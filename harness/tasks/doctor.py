@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 
-from rich.console import Console
-
 from harness.config import RunConfig
+from harness.console import out
 from harness.contract import InputError
 from harness.machine import allowed_cores, describe_machine, own_versions
 from harness.plugins import host
@@ -17,7 +16,7 @@ from harness.workers import WorkerError, WorkerProcess
 
 def run(config: RunConfig) -> int:
     """Print the machine, then a line a backend: works, or what to install and what works without it."""
-    console = Console(highlight=False)
+    console = out()
     machine = describe_machine()
     console.print(f"machine  {machine['cpu']}, {allowed_cores()} cores allowed, {machine['memory_gib']} GiB, {machine['os']}")
     console.print("versions " + ", ".join(f"{name} {version}" for name, version in own_versions().items()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from harness.config import RunConfig
+from harness.console import out
 from harness.contract import BackendSpec, InputError
 from harness.plugins import PluginInfo, host
 from harness.tasks import EXIT_OK
@@ -15,10 +16,10 @@ from harness.workers import WorkerError, WorkerProcess
 
 def run(config: RunConfig) -> int:
     """List every plugin; each backend is asked in a process of its own, so that a crash is one line."""
-    console = Console()
-    table = Table(title="Plugins", title_justify="left")
+    console = out()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("plugin", "distribution", "contract", "backend", "kernels", "devices", "error"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=len(name))
     with console.status("asking the backends"):
         for info in host().plugins():
             for cells in _lines(info):
