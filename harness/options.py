@@ -29,8 +29,8 @@ def _fits(value: object, hint: object) -> bool:
         return True
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return any(_fits(value, part) for part in typing.get_args(hint))
-    if typing.get_origin(hint) is not None:
-        return isinstance(value, typing.get_origin(hint))
+    if (origin := typing.get_origin(hint)) is not None:
+        return isinstance(value, origin)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.bench.contenders import Team
-from harness.contract import Clocks, KernelSpec, Measurement, Status
+from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, Status
 from harness.measure import Samples
 from harness.verify import Verdict
 from harness.workers.service import Prepared
@@ -44,3 +45,17 @@ class Entry:
     def add(self, clocks: Clocks, cold: bool = False) -> None:
         """Keep a sample."""
         (self.samples.cold if cold else self.samples.hot).append(clocks)
+
+
+def running(entries: Sequence[Entry]) -> list[Entry]:
+    """Those still in the race."""
+    return [entry for entry in entries if entry.running]
+
+
+@contextmanager
+def losing(entry: Entry) -> Iterator[None]:
+    """Turn what goes wrong inside into the entry's status."""
+    try:
+        yield
+    except BreakevenError as error:
+        entry.end("failed", str(error))

@@ -74,7 +74,7 @@ def _through_hydra(words: list[str]) -> int:
 
     codes: list[int] = []
 
-    @hydra.main(version_base="1.3", config_path=config_folder(), config_name="config")
+    @hydra.main(version_base="1.3", config_path=config_folder(), config_name="config")  # type: ignore[untyped-decorator,unused-ignore]
     def job(config: DictConfig) -> int:
         from hydra.core.hydra_config import HydraConfig
 

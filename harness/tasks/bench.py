@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from harness.bench.cases import Case, build_cases, coverage
 from harness.bench.contenders import Field, open_field
@@ -62,7 +62,7 @@ def _conclude(config: RunConfig, folder: RunFolder, console: Console, interrupte
     return EXIT_ROW_FAILED if any(row.status == "failed" for row in rows) else EXIT_OK
 
 
-def _measure_all(cases: Sequence[Case], field: Field, config: RunConfig, folder: RunFolder, progress: Progress, bar: int) -> None:
+def _measure_all(cases: Sequence[Case], field: Field, config: RunConfig, folder: RunFolder, progress: Progress, bar: TaskID) -> None:
     """Measure what the folder does not have yet, case by case."""
     hardware = field.chosen.worker().call("hardware", timeout_s=config.measure.timeout_s)
     with tempfile.TemporaryDirectory(prefix="breakeven-", dir=_scratch()) as scratch:
