@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from backends.host.calibrate import calibrate, driver
@@ -16,14 +17,20 @@ from perfmodel.hardware_file import load_hardware, save_hardware
 def stored_hardware(threads: int) -> Hardware:
     """This machine's record: from the cache folder, else measured now (a notice on stderr) and stored."""
     machine = this_machine()
-    path = record_path(Hardware(machine.vendor, machine.model, driver(machine, threads)))
+    key = Hardware(machine.vendor, machine.model, driver(machine, threads))
+    return stored_record(key, f"{machine.model} with {threads} thread{'s' if threads > 1 else ''}", lambda: calibrate(threads))
+
+
+def stored_record(key: Hardware, subject: str, measure: Callable[[], Hardware]) -> Hardware:
+    """The record of the device that ``key`` names, from the cache folder; else ``measure`` it, with a notice, and store it."""
+    path = record_path(key)
     if path.is_file():
         try:
             return load_hardware(path)
         except InputError as error:
             _notice(f"{error}; measuring again")
-    _notice(f"measuring {machine.model} with {threads} thread{'s' if threads > 1 else ''} once, a few seconds")
-    hardware = calibrate(threads)
+    _notice(f"measuring {subject} once, a few seconds")
+    hardware = measure()
     try:
         save_hardware(hardware, path)
     except OSError as error:

@@ -1,0 +1,111 @@
+"""One flat list of OpenCL devices, and the choice among them by type or name, never by platform number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backends.opencl.bootstrap import ensure_runtimes, missing_runtime
+from harness.contract import InputError
+
+KINDS = ("gpu", "accelerator", "cpu", "custom")  # in order of preference
+
+
+@dataclass(frozen=True)
+class Device:
+    """An OpenCL device as the list shows it; ``handle`` is pyopencl's object."""
+
+    name: str
+    kind: str
+    platform: str
+    driver: str
+    compute_units: int
+    vendor: str = ""
+    handle: Any = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        units = f"{self.compute_units} compute unit{'s' * (self.compute_units != 1)}"
+        return f"{self.name} ({self.kind}, {units}) by {self.platform}, driver {self.driver}"
+
+
+def find_devices() -> tuple[Device, ...]:
+    """Every device of every platform; raises :class:`BreakevenError` with hints when there is no platform."""
+    ensure_runtimes()
+    import pyopencl as cl
+
+    try:
+        platforms = cl.get_platforms()
+    except cl.LogicError as error:
+        raise missing_runtime(str(error)) from None
+    found = []
+    for platform in platforms:
+        try:
+            handles = platform.get_devices()
+        except cl.Error:  # a platform without devices reports an error instead of an empty list
+            continue
+        found += [_describe(platform, handle) for handle in handles]
+    if not found:
+        raise missing_runtime(f"{len(platforms)} platforms, none with a device")
+    return tuple(found)
+
+
+def _describe(platform: Any, handle: Any) -> Device:
+    import pyopencl as cl
+
+    bits = {"gpu": cl.device_type.GPU, "accelerator": cl.device_type.ACCELERATOR, "cpu": cl.device_type.CPU}
+    kind = next((name for name, bit in bits.items() if handle.type & bit), "custom")
+    return Device(
+        name=" ".join(handle.name.split()),
+        kind=kind,
+        platform=" ".join(platform.name.split()),
+        driver=" ".join(handle.driver_version.split()),
+        compute_units=handle.max_compute_units,
+        vendor=" ".join(handle.vendor.split()),
+        handle=handle,
+    )
+
+
+def choose_device(devices: Sequence[Device], wanted: str, speed: Callable[[Device], float]) -> tuple[Device, str]:
+    """The device that ``wanted`` names, with a notice (or "") saying what was chosen over what.
+
+    Raises :class:`InputError` listing the candidates when none matches or two real devices tie.
+    ``speed`` is asked only to choose between several runtimes for one CPU.
+    """
+    matching = _matching(devices, wanted)
+    if not matching:
+        allowed = f"a type ({', '.join(KINDS)}), part of a name, or # and a number of{_listing(devices)}"
+        raise InputError(f"device {wanted!r} matches no OpenCL device; allowed: {allowed}")
+    best = min(KINDS.index(device.kind) for device in matching)
+    candidates = [device for device in matching if KINDS.index(device.kind) == best]
+    if len(candidates) == 1:
+        return candidates[0], ""
+    platforms = {(device.platform, device.driver) for device in candidates}
+    if candidates[0].kind == "cpu" and len(platforms) == len(candidates):  # runtimes of one CPU, not several CPUs
+        ranked = sorted(candidates, key=speed, reverse=True)
+        others = "; ".join(f"{device.platform} {speed(device) / 1e9:.0f}" for device in ranked[1:])
+        notice = f"OpenCL device: {ranked[0]} ({speed(ranked[0]) / 1e9:.0f} GFLOP/s FMA); slower runtimes of this CPU: {others}"
+        return ranked[0], notice
+    which = f"device {wanted!r} matches" if wanted else "there are"
+    allowed = f"part of one's name, or # and a number of{_listing(devices, candidates)}"
+    raise InputError(f"{which} {len(candidates)} OpenCL devices; allowed: {allowed}")
+
+
+def _matching(devices: Sequence[Device], wanted: str) -> list[Device]:
+    """Devices that fit every word of ``wanted``: a type, part of the name or platform, or ``#`` and a number."""
+    if numbered := re.fullmatch(r"#(\d+)", wanted.strip()):
+        return list(devices[int(numbered[1]) : int(numbered[1]) + 1])
+    words = wanted.lower().split()
+    if words and words[0] not in KINDS and any(wanted.lower() in _names(device) for device in devices):
+        words = [wanted.lower()]  # the whole phrase is a name
+    return [d for d in devices if all(word == d.kind if word in KINDS else word in _names(d) for word in words)]
+
+
+def _names(device: Device) -> str:
+    return f"{device.name} {device.platform} {device.vendor}".lower()
+
+
+def _listing(devices: Sequence[Device], only: Sequence[Device] | None = None) -> str:
+    shown = devices if only is None else only
+    return "".join(f"\n  #{number} {device}" for number, device in enumerate(devices) if device in shown) or "\n  (no device at all)"

@@ -1,0 +1,43 @@
+/* Copy the input into padded, de-strided planes (planes.py says where every pixel goes).
+ *
+ *   plane[(c * phases + f) * length + (image * rows + y) * pitch + x] = input[image][c][y * sh + a - ph][x * sw + b - pw]
+ *
+ * for every pixel of the input that the phase f = (a, b) holds; the zeros around were written once when the buffer was made.
+ * input: NCHW. phase: (a, b) pairs. Bound: memory, one read and one write a pixel.
+ */
+
+/* One work-item a row of a plane: consecutive pixels are one loop. For CPU devices.
+ * Global size: (rows of all images, channels * phases). */
+__kernel void pack_rows(__global const float *input, __global float *planes, __global const int *phase, const int phases,
+                        const int channels, const int ih, const int iw, const int sh, const int sw, const int ph, const int pw,
+                        const int pitch, const int rows, const int columns, const int length)
+{
+    const int image = get_global_id(0) / rows, y = get_global_id(0) % rows;
+    const int channel = get_global_id(1) / phases, f = get_global_id(1) % phases;
+    const int top = y * sh + phase[2 * f] - ph, left = phase[2 * f + 1] - pw;
+    if (top < 0 || top >= ih)
+        return;
+    const int first = left >= 0 ? 0 : (-left + sw - 1) / sw;
+    const int last = min(min(columns, pitch), (iw - left + sw - 1) / sw);
+    __global const float *from = input + (((size_t)image * channels + channel) * ih + top) * iw + left;
+    __global float *to = planes + (size_t)get_global_id(1) * length + ((size_t)image * rows + y) * pitch;
+    int x = first;
+    if (sw == 1)
+        for (; x + 8 <= last; x += 8)
+            vstore8(vload8(0, from + x), 0, to + x);
+    for (; x < last; ++x)
+        to[x] = from[(size_t)x * sw];
+}
+
+/* One work-item a pixel of a plane: neighbours write neighbours. For GPUs.
+ * Global size: (positions of all images rounded up, channels * phases). */
+__kernel void pack_pixels(__global const float *input, __global float *planes, __global const int *phase, const int phases,
+                          const int channels, const int ih, const int iw, const int sh, const int sw, const int ph, const int pw,
+                          const int pitch, const int rows, const int columns, const int length, const int images)
+{
+    const int q = get_global_id(0), row = q / pitch, x = q % pitch, image = row / rows, y = row % rows;
+    const int channel = get_global_id(1) / phases, f = get_global_id(1) % phases;
+    const int top = y * sh + phase[2 * f] - ph, at = x * sw + phase[2 * f + 1] - pw;
+    if (image < images && x < columns && top >= 0 && top < ih && at >= 0 && at < iw)
+        planes[(size_t)get_global_id(1) * length + q] = input[(((size_t)image * channels + channel) * ih + top) * iw + at];
+}

@@ -1,0 +1,111 @@
+/* Row blocks times shifted planes: direct convolution, sparse or dense, and GEMM on a lowered input.
+ *
+ *   y[n][channel][oy][ox] = max(floor, bias[channel] + sum over columns j of the row: value[j] * plane[q + base + offset[j]])
+ *
+ * q = (n * rows + oy) * pitch + ox is the flat position of the output pixel (planes.py), so a column is one shifted
+ * copy of all pixels, read without lowering (Park et al. 2017, sec. 2.1). rows.py lays out the row blocks.
+ *
+ * One work-item: one block of HEIGHT output channels at PIXELS vectors of WIDTH pixels, held in registers.
+ * WIDTH 4..16 (CPU devices): explicit vectors, GROUP is 1. WIDTH 1 (GPUs): GROUP neighbours read neighbouring pixels,
+ * offsets and values are the same for the whole group and come through the cache as broadcasts.
+ * Tile t's pixels start at planes[t * tile_stride] and are output positions from (first_tile + t) * TILE on.
+ * Global size: (GROUP * blocks, tiles), local size (GROUP, 1): the blocks of one tile run one after the other
+ * and find the tile's pixels in the cache.
+ * SHARED_OFFSETS: every block has the same list of offsets (dense), `start` still bounds its values.
+ * Bound: one vector load for every HEIGHT multiply-adds; at HEIGHT 1 the load ports (L1 or L2), not the FMA units.
+ */
+#define TILE (WIDTH * PIXELS * GROUP)
+
+#if WIDTH == 1
+typedef float vec;
+#define LOAD(p) (*(p))
+#else
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+typedef JOIN(float, WIDTH) vec;
+#define LOAD(p) JOIN(vload, WIDTH)(0, p)
+#define STORE(v, p) JOIN(vstore, WIDTH)(v, 0, p)
+#endif
+
+#if WIDTH == 1
+/* Each work-item stores its own pixels; neighbours store neighbours. */
+static void store(const vec *sum, __global float *y, const int q, const int pitch, const int rows, const int images,
+                  const int channels, const int oh, const int ow)
+{
+    for (int t = 0; t < PIXELS; ++t) {
+        const int at = q + t * GROUP, row = at / pitch, x = at % pitch, n = row / rows, oy = row % rows;
+        if (n < images && oy < oh && x < ow)
+            y[((size_t)n * channels * oh + oy) * ow + x] = sum[t];
+    }
+}
+#else
+/* Cut the tile into the rows of the output that it crosses and copy each as one piece. */
+static void store(const vec *sum, __global float *y, const int q, const int pitch, const int rows, const int images,
+                  const int channels, const int oh, const int ow)
+{
+    float tile[TILE];
+    for (int t = 0; t < PIXELS; ++t)
+        STORE(sum[t], tile + t * WIDTH);
+    int row = q / pitch, x = q % pitch, n = row / rows, oy = row % rows;
+    for (int i = 0; i < TILE && n < images;) {
+        if (oy < oh && x < ow) {
+            const int count = min(ow - x, TILE - i);
+            __global float *to = y + ((size_t)n * channels * oh + oy) * ow + x;
+            int k = 0;
+            for (; k + WIDTH <= count; k += WIDTH)
+                STORE(LOAD(tile + i + k), to + k);
+            for (; k < count; ++k)
+                to[k] = tile[i + k];
+        }
+        i += pitch - x;
+        x = 0;
+        if (++oy == rows) {
+            oy = 0;
+            ++n;
+        }
+    }
+}
+#endif
+
+__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
+void rows_times_planes(__global const float *planes, __global const int *start, __global const int *offset,
+                       __global const float *value, __global const int *channel, __global const int *base,
+                       __global const float *bias, __global float *y, const float floor_value, const int tile_stride, const int first_tile,
+                       const int pitch, const int rows, const int images, const int channels, const int oh, const int ow)
+{
+    const int block = get_group_id(0), tile = get_group_id(1), lane = get_local_id(0) * WIDTH;
+    __global const float *from = planes + (size_t)tile * tile_stride + base[block] + lane;
+    const int first = start[block], count = start[block + 1] - first;
+    __global const float *v = value + (size_t)first * HEIGHT;
+#if SHARED_OFFSETS
+    __global const int *o = offset;
+#else
+    __global const int *o = offset + first;
+#endif
+    vec sum[HEIGHT][PIXELS];
+    UNROLL for (int h = 0; h < HEIGHT; ++h)
+        UNROLL for (int t = 0; t < PIXELS; ++t)
+            sum[h][t] = (vec)(0.0f);
+    for (int j = 0; j < count; ++j) {
+        __global const float *p = from + o[j];
+        vec x[PIXELS];
+        UNROLL for (int t = 0; t < PIXELS; ++t)
+            x[t] = LOAD(p + t * (WIDTH * GROUP));
+        UNROLL for (int h = 0; h < HEIGHT; ++h) {
+            const vec w = (vec)(v[(size_t)j * HEIGHT + h]);
+            UNROLL for (int t = 0; t < PIXELS; ++t)
+                sum[h][t] = MAD(w, x[t], sum[h][t]);
+        }
+    }
+    UNROLL for (int h = 0; h < HEIGHT; ++h) {
+        const int c = channel[block * HEIGHT + h];
+        if (c >= 0) {
+            const vec add = (vec)(bias[c]), least = (vec)(floor_value);
+            UNROLL for (int t = 0; t < PIXELS; ++t) {
+                const vec s = sum[h][t] + add;
+                sum[h][t] = s < least ? least : s; /* not fmax: NaN stays NaN */
+            }
+            store(sum[h], y + (size_t)c * oh * ow, (first_tile + tile) * TILE + lane, pitch, rows, images, channels, oh, ow);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+"""Plans: buffers, kernels with their arguments, and the launches of one call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyopencl as cl
+
+from backends.opencl.planes import Planes
+from backends.opencl.rows import RowBlocks
+from backends.opencl.session import Session, Step
+from backends.opencl.variants import Choice
+from harness.contract import KernelClock, Plan, PlanRequest, Problem
+from harness.contract.plan import Array
+
+_LOWERED_BYTES = 1 << 26  # a lowered input larger than this is made and used in passes
+
+
+class Pixels(NamedTuple):
+    """How flat positions map to output pixels: position = (image * rows + y) * pitch + x."""
+
+    pitch: int
+    rows: int
+    images: int
+
+
+class OpenclPlan(Plan):
+    """Input up, launches, output down; one call at a time, because the buffers belong to the plan."""
+
+    def __init__(self, request: PlanRequest, session: Session, choice: Choice, words: str) -> None:
+        super().__init__(request, "opencl", session.units)
+        self._session, self.choice, self._words = session, choice, words
+        self._bias = np.zeros(self.problem.oc, np.float32) if request.bias is None else request.bias
+        self._x = session.floats(int(np.prod(self.problem.input_shape)))
+        self._y = session.floats(int(np.prod(self.problem.output_shape)))
+        self._steps: Sequence[Step] = ()
+        self._lock = threading.Lock()
+
+    def _run(self, x: Array, y: Array) -> KernelClock:
+        with self._lock:
+            cl.enqueue_copy(self._session.queue, self._x, x, is_blocking=True)
+            clock = self.launch()
+            cl.enqueue_copy(self._session.queue, y, self._y, is_blocking=True)
+        return clock
+
+    def launch(self) -> KernelClock:
+        """The kernels alone, on whatever the input buffer holds."""
+        return self._session.launch(self._steps)
+
+    def poison(self) -> None:
+        """Fill the output buffer with NaN, to show that every pixel is written."""
+        cl.enqueue_fill_buffer(self._session.queue, self._y, np.float32(np.nan), 0, self._y.size).wait()
+
+    def explain(self) -> str:
+        """Device, layout, variant and bound in one line."""
+        device = self._session.description
+        return f"opencl {self.kernel.name} on {device.name} by {device.platform}: {self._words}; {self.choice}"
+
+    def _product(self, blocks: RowBlocks, shared: bool, source: cl.Buffer, tiles: tuple[int, int, int], pixels: Pixels) -> Step:
+        """The launch of rows.cl on ``tiles`` = (stride, first, count) of ``source``."""
+        p, choice, session = self.problem, self.choice, self._session
+        kernel = session.kernel("rows.cl", "rows_times_planes", choice.defines(shared))
+        stride, first, count = tiles
+        group = choice.variant.group
+        floor = np.float32(0 if self.relu else -np.inf)
+        arrays = (blocks.start, blocks.offset, blocks.value, blocks.channel, blocks.base, self._bias)
+        sizes = (group * blocks.blocks, count)
+        return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, stride, first, *pixels, p.oc, p.oh, p.ow)
+
+
+class DirectPlan(OpenclPlan):
+    """Pack into planes, then row blocks times shifted planes."""
+
+    def __init__(self, request: PlanRequest, session: Session, choice: Choice, planes: Planes, blocks: RowBlocks, shared: bool) -> None:
+        words = f"input packed into {planes.floats * 4 / 1024:.0f} KiB of planes, no lowering; bound by the loads of the shifted planes"
+        super().__init__(request, session, choice, words)
+        packed = session.floats(planes.floats, zeroed=True)
+        tiles = (choice.tile, 0, -(-planes.positions // choice.tile))
+        product = self._product(blocks, shared, packed, tiles, Pixels(planes.pitch, planes.rows, self.problem.mb))
+        self._steps = (_pack(session, planes, self._x, packed), product)
+        self.launch()  # runtimes finish compiling at the first launch: that belongs to prepare
+
+
+class LoweredPlan(OpenclPlan):
+    """im2col into panels, then a GEMM with the packed weights, in passes if the lowered input is large."""
+
+    def __init__(self, request: PlanRequest, session: Session, choice: Choice, blocks: RowBlocks) -> None:
+        p = request.problem
+        taps, tile = p.ic // p.g * p.kh * p.kw, choice.tile
+        pixels = p.mb * p.oh * p.ow
+        panels = -(-pixels // tile)
+        at_once = lowered_panels(p, tile, session.largest_buffer)
+        super().__init__(request, session, choice, f"input lowered in passes of {at_once} panels of {tile} pixels; bound by multiply-adds")
+        lowered = session.floats(p.g * at_once * taps * tile)
+        lanes = choice.variant.group
+        kernel = session.kernel("im2col.cl", "im2col", {"TILE": tile, "LANES": lanes})
+        sizes = (p.ic, p.ih, p.iw, p.kh, p.kw, p.sh, p.sw, p.ph, p.pw, p.dh + 1, p.dw + 1, p.oh, p.ow, taps, pixels)
+        steps = []
+        for first in range(0, panels, at_once):
+            count = min(at_once, panels - first)
+            lower = session.step(kernel, (lanes * count, p.ic * p.kh * p.kw), (lanes, 1), self._x, lowered, *sizes, first, at_once)
+            steps += [lower, self._product(blocks, True, lowered, (taps * tile, first, count), Pixels(p.ow, p.oh, p.mb))]
+            kernel = session.kernel("im2col.cl", "im2col", {"TILE": tile, "LANES": lanes})
+        self._steps = tuple(steps)
+        self.launch()
+
+
+def lowered_panels(problem: Problem, tile: int, largest: int) -> int:
+    """Panels of ``tile`` pixels to lower at once so that the buffer stays small; 0 if not one fits into ``largest`` bytes."""
+    p = problem
+    panel_bytes = 4 * p.ic * p.kh * p.kw * tile
+    wanted = min(largest, max(_LOWERED_BYTES, panel_bytes))
+    return min(-(-p.mb * p.oh * p.ow // tile), wanted // panel_bytes)
+
+
+def _pack(session: Session, planes: Planes, x: cl.Buffer, to: cl.Buffer) -> Step:
+    """The launch that fills the planes."""
+    p = planes.problem
+    phase = np.array(planes.phases, np.int32)
+    count = p.ic * len(planes.phases)
+    numbers = (len(planes.phases), p.ic, p.ih, p.iw, p.sh, p.sw, p.ph, p.pw, planes.pitch, planes.rows, planes.columns, planes.length)
+    if session.is_cpu:
+        kernel = session.kernel("pack.cl", "pack_rows")
+        return session.step(kernel, (p.mb * planes.rows, count), (1, 1), x, to, phase, *numbers)
+    kernel = session.kernel("pack.cl", "pack_pixels")
+    sizes = (-(-p.mb * planes.rows * planes.pitch // 64) * 64, count)
+    return session.step(kernel, sizes, (64, 1), x, to, phase, *numbers, p.mb)

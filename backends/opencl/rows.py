@@ -1,0 +1,77 @@
+"""Weights as blocks of rows: the form in which the sparse and the dense kernels read them.
+
+A block holds ``height`` output channels of one group and the union of the columns where any of them is not
+zero; each column is an offset and ``height`` values. Height 1 is CSR with pre-offset indices (Park et al. 2017,
+sec. 2.1); with all columns kept it is a packed dense matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contract import Problem
+
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class RowBlocks:
+    """``start[b]`` to ``start[b + 1]`` are block b's columns; ``offset`` one each, ``value`` (columns, height).
+
+    ``channel`` (blocks, height) is the output channel of each row, -1 for a row that pads the last block of
+    a group; ``base[b]`` is added to the offsets of block b (its group's first plane).
+    """
+
+    height: int
+    start: Ints
+    offset: Ints
+    value: NDArray[np.float32]
+    channel: Ints
+    base: Ints
+
+    @property
+    def blocks(self) -> int:
+        """Number of row blocks."""
+        return len(self.base)
+
+
+def row_order(problem: Problem, weight: NDArray[np.float32], height: int) -> Ints:
+    """Output channels by block, (blocks, height): within a group the longest rows first, so that work ends evenly."""
+    p = problem
+    per_group = p.oc // p.g
+    counts = np.count_nonzero(weight.reshape(p.oc, -1), axis=1).reshape(p.g, per_group)
+    order = np.argsort(-counts, axis=1, kind="stable") + np.arange(p.g)[:, None] * per_group
+    padded = np.full((p.g, -(-per_group // height) * height), -1, np.int64)
+    padded[:, :per_group] = order
+    return padded.reshape(-1, height).astype(np.int32)
+
+
+def build_blocks(
+    problem: Problem, weight: NDArray[np.float32], offsets: NDArray[np.int64], group_stride: int, height: int = 1, dense: bool = False
+) -> RowBlocks:
+    """Lay out OIHW ``weight``; ``offsets`` has one entry a column of a group (any shape of ic / g * kh * kw entries)."""
+    p = problem
+    channel = row_order(p, weight, height)
+    blocks = len(channel)
+    flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])
+    stacked = flat[channel]  # (blocks, height, columns); channel -1 is the row of zeros
+    group = np.maximum(channel[:, 0], 0) // (p.oc // p.g)
+    base = (group * group_stride).astype(np.int32)
+    if dense:
+        columns = flat.shape[1]
+        start = (np.arange(blocks + 1) * columns).astype(np.int32)
+        value = np.ascontiguousarray(stacked.transpose(0, 2, 1)).reshape(-1, height)
+        return RowBlocks(height, start, offsets.reshape(-1).astype(np.int32), value, channel, base)
+    block, column = np.nonzero(stacked.any(axis=1))
+    start = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=blocks))]).astype(np.int32)
+    value = np.ascontiguousarray(stacked[block, :, column])
+    return RowBlocks(height, start, offsets.reshape(-1)[column].astype(np.int32), value, channel, base)
+
+
+def union_columns(problem: Problem, weight: NDArray[np.float32], height: int) -> int:
+    """Columns over all blocks of ``height`` rows: what sharing input loads between rows costs in zeros."""
+    flat = np.vstack([weight.reshape(problem.oc, -1) != 0, np.zeros((1, weight[0].size), bool)])
+    return int(np.count_nonzero(flat[row_order(problem, weight, height)].any(axis=1)))

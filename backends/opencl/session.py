@@ -1,0 +1,115 @@
+"""One opened device: context, queue, programs built once, and a clocked launch."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyopencl as cl
+from numpy.typing import NDArray
+
+from backends.opencl.devices import Device
+from harness.contract import InputError, KernelClock
+
+_KERNELS = Path(__file__).with_name("kernels")
+
+
+class Step(NamedTuple):
+    """One launch: a kernel with its arguments set, and sizes of which local divides global.
+
+    ``arguments`` only keeps the buffers alive: OpenCL does not count a kernel's use of them.
+    """
+
+    kernel: Any
+    global_size: tuple[int, ...]
+    local_size: tuple[int, ...]
+    arguments: tuple[Any, ...]
+
+
+class Session:
+    """A device in use. Programs are kept by source and defines; pyopencl and the driver also keep them on disk."""
+
+    def __init__(self, device: Device, threads: int = 1) -> None:
+        self.description = device
+        self.device, self.units = _pinned(device, threads)
+        self.context = cl.Context([self.device])
+        self.queue = cl.CommandQueue(self.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
+        self.fused = not device.platform.startswith("Portable Computing Language")
+        self.vector_width = int(self.device.native_vector_width_float) or 4
+        self._programs: dict[tuple[str, tuple[tuple[str, Any], ...]], Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def is_cpu(self) -> bool:
+        """True for a CPU's runtime, where one work-item holds explicit vectors."""
+        return self.description.kind == "cpu"
+
+    @property
+    def local_bytes(self) -> int:
+        """Local memory of a work-group, bytes."""
+        return int(self.device.local_mem_size)
+
+    @property
+    def largest_buffer(self) -> int:
+        """Largest single allocation, bytes."""
+        return int(self.device.max_mem_alloc_size)
+
+    def kernel(self, file: str, name: str, defines: Mapping[str, Any] | None = None) -> Any:
+        """A fresh kernel object (they hold arguments, so they are not shared) of ``file`` built with ``defines``."""
+        key = (file, tuple(sorted((defines or {}).items())))
+        with self._lock:
+            if key not in self._programs:
+                self._programs[key] = self._build(*key)
+            return cl.Kernel(self._programs[key], name)
+
+    def _build(self, file: str, defines: tuple[tuple[str, Any], ...]) -> Any:
+        source = "".join((_KERNELS / part).read_text() for part in ("common.h", file))
+        options = ["-cl-mad-enable", *(["-DFUSED"] if self.fused else []), *(f"-D{key}={value}" for key, value in defines)]
+        with warnings.catch_warnings():  # Intel's compiler reports its success as a warning
+            warnings.simplefilter("ignore", cl.CompilerWarning)
+            return cl.Program(self.context, source).build(options)
+
+    def step(self, kernel: Any, global_size: tuple[int, ...], local_size: tuple[int, ...], *arguments: Any) -> Step:
+        """Set the arguments (arrays are uploaded, integers become int) and describe the launch."""
+        given = tuple(self.upload(a) if isinstance(a, np.ndarray) else np.int32(a) if isinstance(a, int) else a for a in arguments)
+        kernel.set_args(*given)
+        return Step(kernel, global_size, local_size, given)
+
+    def upload(self, array: NDArray[Any]) -> Any:
+        """A read-only buffer holding ``array``; an empty one gets a spare byte, since OpenCL has no empty buffers."""
+        data = np.ascontiguousarray(array) if array.size else np.zeros(4, np.uint8)
+        return cl.Buffer(self.context, cl.mem_flags.READ_ONLY | cl.mem_flags.COPY_HOST_PTR, hostbuf=data)
+
+    def floats(self, count: int, zeroed: bool = False) -> Any:
+        """A buffer of ``count`` floats; raises :class:`InputError` when the device cannot give that much."""
+        try:
+            buffer = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, 4 * max(count, 1))
+            if zeroed:
+                cl.enqueue_fill_buffer(self.queue, buffer, np.float32(0), 0, 4 * max(count, 1)).wait()
+        except (cl.MemoryError, cl.LogicError) as error:
+            raise InputError(f"{self.description.name} cannot hold {4 * count / 2**20:.0f} MiB: {error}") from None
+        return buffer
+
+    def launch(self, steps: Sequence[Step]) -> KernelClock:
+        """Run ``steps`` in order; wall time from the first launch to the last event, device time as the events' sum."""
+        start = time.perf_counter()
+        events = [cl.enqueue_nd_range_kernel(self.queue, s.kernel, s.global_size, s.local_size) for s in steps]
+        events[-1].wait()
+        wall = time.perf_counter() - start
+        return KernelClock(wall, sum(event.profile.end - event.profile.start for event in events) * 1e-9)
+
+
+def _pinned(device: Device, threads: int) -> tuple[Any, int]:
+    """The device, or of a CPU a sub-device of ``threads`` compute units."""
+    units = int(device.handle.max_compute_units)
+    if device.kind != "cpu" or threads >= units:
+        return device.handle, units
+    parts = device.handle.create_sub_devices(
+        [cl.device_partition_property.BY_COUNTS, threads, cl.device_partition_property.BY_COUNTS_LIST_END]
+    )
+    return parts[0], threads
