@@ -1,6 +1,187 @@
-/* Python binding of the convolution kernels. */
+/* Python binding of the convolution kernels: every argument is checked here before memory is touched. */
 #include <Python.h>
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", "Convolution kernels.", -1, NULL, NULL, NULL, NULL, NULL};
+#include "conv.h"
+
+#include <string.h>
+
+#define CAPSULE "breakeven.plan"
+#define PROBLEM_FIELDS 16
+#define CHOICE_FIELDS 6
+
+static int read_numbers(PyObject *tuple, int64_t *out, int fields, const char *what)
+{
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != fields) {
+        PyErr_Format(PyExc_TypeError, "%s is not a tuple of %d whole numbers", what, fields);
+        return -1;
+    }
+    for (int i = 0; i < fields; i++) {
+        out[i] = PyLong_AsLongLong(PyTuple_GetItem(tuple, i));
+        if (out[i] == -1 && PyErr_Occurred()) return -1;
+    }
+    return 0;
+}
+
+/* Get a C-contiguous float32 buffer of exactly `count` values. */
+static int read_floats(PyObject *object, Py_buffer *view, int64_t count, int writable, const char *what)
+{
+    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0))) return -1;
+    const char *format = view->format ? view->format : "B";
+    if (format[0] == '@' || format[0] == '=') format++;
+    if (view->itemsize != 4 || format[0] != 'f' || format[1] != 0)
+        PyErr_Format(PyExc_TypeError, "%s holds items of format '%s'; allowed: 'f' (float32)", what, view->format ? view->format : "B");
+    else if (view->len / 4 != count)
+        PyErr_Format(PyExc_ValueError, "%s holds %zd values; allowed: %lld", what, view->len / 4, (long long)count);
+    else if ((uintptr_t)view->buf % 4)
+        PyErr_Format(PyExc_ValueError, "%s is not aligned to 4 bytes", what);
+    else
+        return 0;
+    PyBuffer_Release(view);
+    return -1;
+}
+
+static struct bk_plan *get_plan(PyObject *capsule) { return PyCapsule_GetPointer(capsule, CAPSULE); }
+
+static void free_capsule(PyObject *capsule) { bk_plan_free(get_plan(capsule)); }
+
+static int read_problem(PyObject *tuple, struct bk_problem *problem)
+{
+    int64_t field[PROBLEM_FIELDS];
+    if (read_numbers(tuple, field, PROBLEM_FIELDS, "problem")) return -1;
+    memcpy(problem, field, sizeof *problem);
+    for (int i = 0; i < PROBLEM_FIELDS; i++)
+        if (field[i] < (i == 12 || i == 13 ? 0 : 1) || field[i] > INT32_MAX) {
+            PyErr_Format(PyExc_ValueError, "problem field %d is %lld; allowed: 1 (padding: 0) to %d", i, (long long)field[i], INT32_MAX);
+            return -1;
+        }
+    return 0;
+}
+
+static PyObject *isas(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    PyObject *list = PyList_New(0);
+    const struct bk_isa *isa;
+    for (int i = 0; list && (isa = bk_isa_at(i)); i++) {
+        PyObject *item = Py_BuildValue("(sii)", isa->name, isa->vl, isa->max_tile);
+        if (!item || PyList_Append(list, item)) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
+static PyObject *layout(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *problem_tuple, *choice_tuple;
+    struct bk_problem problem;
+    struct bk_choice choice;
+    struct bk_layout l;
+    int64_t field[CHOICE_FIELDS];
+    int vl;
+    char message[BK_MESSAGE];
+    if (!PyArg_ParseTuple(args, "OOi", &problem_tuple, &choice_tuple, &vl) || read_problem(problem_tuple, &problem) ||
+        read_numbers(choice_tuple, field, CHOICE_FIELDS, "choice"))
+        return NULL;
+    memcpy(&choice, field, sizeof choice);
+    if (choice.rows < 1 || choice.vectors < 1 || choice.rows > BK_MAX_TILE || choice.vectors > BK_MAX_TILE || vl < 1 || vl > 16)
+        return PyErr_Format(PyExc_ValueError, "a tile has 1 to %d rows and vectors", BK_MAX_TILE);
+    if (bk_layout_make(&l, &problem, &choice, vl, message)) {
+        bk_layout_free(&l);
+        PyErr_SetString(PyExc_ValueError, message);
+        return NULL;
+    }
+    PyObject *result = Py_BuildValue("(LLLLLLLLLL)", (long long)l.pitch, (long long)l.plane_rows, (long long)l.row_planes,
+                                     (long long)l.column_planes, (long long)l.channel, (long long)l.segments, (long long)l.slide,
+                                     (long long)l.usable, (long long)l.tiles_x, (long long)l.tiles_y);
+    bk_layout_free(&l);
+    return result;
+}
+
+static PyObject *make(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *problem_tuple, *choice_tuple, *weight_object, *bias_object;
+    const char *isa_name;
+    int vl, dense, relu, threads;
+    struct bk_problem p;
+    int64_t choice[CHOICE_FIELDS];
+    char message[BK_MESSAGE];
+    Py_buffer weight, bias = {0};
+    if (!PyArg_ParseTuple(args, "OOsipOOpi", &problem_tuple, &choice_tuple, &isa_name, &vl, &dense, &weight_object, &bias_object, &relu,
+                          &threads) ||
+        read_problem(problem_tuple, &p) || read_numbers(choice_tuple, choice, CHOICE_FIELDS, "choice"))
+        return NULL;
+    const struct bk_isa *isa = bk_find_isa(isa_name, vl);
+    if (!isa) return PyErr_Format(PyExc_ValueError, "no kernels for '%s' with %d lanes on this machine", isa_name, vl);
+    if (threads < 1 || threads > 1024) return PyErr_Format(PyExc_ValueError, "threads is %d; allowed: 1 to 1024", threads);
+    int64_t count;
+    if (p.ic % p.g || __builtin_mul_overflow(p.oc, p.ic / p.g, &count) || __builtin_mul_overflow(count, p.kh, &count) ||
+        __builtin_mul_overflow(count, p.kw, &count))
+        return PyErr_Format(PyExc_ValueError, "the weights of this problem are too many");
+    if (read_floats(weight_object, &weight, count, 0, "weight")) return NULL;
+    if (bias_object != Py_None && read_floats(bias_object, &bias, p.oc, 0, "bias")) {
+        PyBuffer_Release(&weight);
+        return NULL;
+    }
+    struct bk_plan *plan = bk_plan_make(&p, (const struct bk_choice *)choice, isa, dense, weight.buf, bias.buf, relu, threads, message);
+    PyBuffer_Release(&weight);
+    if (bias.buf) PyBuffer_Release(&bias);
+    if (!plan) {
+        PyErr_SetString(PyExc_ValueError, message);
+        return NULL;
+    }
+    PyObject *capsule = PyCapsule_New(plan, CAPSULE, free_capsule);
+    if (!capsule) bk_plan_free(plan);
+    return capsule;
+}
+
+static PyObject *run(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *capsule, *x_object, *y_object;
+    Py_buffer x, y;
+    struct bk_clock clock;
+    int status;
+    if (!PyArg_ParseTuple(args, "OOO", &capsule, &x_object, &y_object)) return NULL;
+    struct bk_plan *plan = get_plan(capsule);
+    if (!plan) return NULL;
+    const struct bk_problem *p = &plan->problem;
+    if (read_floats(x_object, &x, p->mb * p->ic * p->ih * p->iw, 0, "x")) return NULL;
+    if (read_floats(y_object, &y, p->mb * p->oc * p->oh * p->ow, 1, "y")) {
+        PyBuffer_Release(&x);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = bk_plan_run(plan, x.buf, y.buf, &clock);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&x);
+    PyBuffer_Release(&y);
+    return status ? PyErr_NoMemory() : Py_BuildValue("(dd)", clock.total_s, clock.packing_s);
+}
+
+static PyObject *info(PyObject *self, PyObject *capsule)
+{
+    (void)self;
+    const struct bk_plan *plan = get_plan(capsule);
+    if (!plan) return NULL;
+    return Py_BuildValue("{sLsLsLsLsLsLsL}", "blocks", (long long)plan->blocks, "nonzeros", (long long)plan->nonzero_count, "tiles",
+                         (long long)(plan->layout.tiles_x * plan->layout.tiles_y), "planes_bytes", (long long)plan->planes_floats * 4,
+                         "sums_bytes", (long long)plan->sums_floats * 4, "segments", (long long)plan->layout.segments, "lanes",
+                         (long long)plan->isa->vl);
+}
+
+static PyMethodDef methods[] = {
+    {"isas", isas, METH_NOARGS, "Instruction sets that run here, best first: [(name, lanes, largest tile)]."},
+    {"layout", layout, METH_VARARGS,
+     "layout(problem, choice, lanes) -> (pitch, plane rows, row planes, column planes, floats a channel, segments, slide, usable, tiles x, "
+     "tiles y)."},
+    {"make", make, METH_VARARGS, "make(problem, choice, isa, lanes, dense, weight, bias, relu, threads) -> plan."},
+    {"run", run, METH_VARARGS, "run(plan, x, y) -> (seconds, of these in packing)."},
+    {"info", info, METH_O, "info(plan) -> numbers that describe it."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", "Convolution kernels.", -1, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&module); }

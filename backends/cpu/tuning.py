@@ -1,0 +1,103 @@
+"""Measured choices: time the best few candidates, remember the winner on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from backends.cpu import _kernels
+from backends.cpu.choice import Choice, collapse, problem_fields
+from backends.host.machine import this_machine
+from harness.contract import PlanRequest
+
+VERSION = 1
+"""Raise it when the kernels change so much that remembered choices are stale."""
+
+_BUDGET_S = 1.2
+_CANDIDATES = 24
+_REPETITIONS = 5
+
+
+def cache_folder() -> Path:
+    """Where choices are remembered: ``$XDG_CACHE_HOME/breakeven/cpu``, by default under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "breakeven" / "cpu"
+
+
+class Tuner:
+    """Times candidates for one instruction set and number of threads."""
+
+    def __init__(self, isa: str, threads: int) -> None:
+        self.isa, self.threads = isa, threads
+
+    def best(self, request: PlanRequest, ranked: list[Choice], variant: str) -> tuple[Choice, str]:
+        """The fastest of the first few of ``ranked``, from disk if it was measured before, and in words how."""
+        path = self._path(request, variant)
+        remembered = _read(path)
+        if remembered is not None and remembered in ranked:
+            return remembered, "tuned earlier on this machine"
+        timed = self._time(request, ranked[:_CANDIDATES])
+        choice = min(timed, key=lambda c: timed[c])
+        _write(path, choice)
+        return choice, f"tuned: best of {len(timed)}"
+
+    def _path(self, request: PlanRequest, variant: str) -> Path:
+        """One file per machine, instruction set, threads, kernel, problem, variant and density to two digits."""
+        key = [
+            VERSION,
+            this_machine().model,
+            self.isa,
+            self.threads,
+            request.kernel.name,
+            str(dataclasses.replace(request.problem, name="")),
+            f"{request.density:.2g}",
+            variant,
+        ]
+        return cache_folder() / (hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24] + ".json")
+
+    def _time(self, request: PlanRequest, choices: list[Choice]) -> dict[Choice, float]:
+        """Lower quartile of a few calls of each choice, in seconds, until the budget is spent."""
+        problem = request.problem
+        rng = np.random.default_rng(20170424)
+        x = rng.standard_normal(problem.input_shape, dtype=np.float32)
+        y = np.empty(problem.output_shape, np.float32)
+        end = time.perf_counter() + _BUDGET_S
+        timed: dict[Choice, float] = {}
+        for choice in choices:
+            if timed and time.perf_counter() > end:
+                break
+            handle = self._make(request, choice)
+            _kernels.run(handle, x, y)
+            seconds = sorted(_kernels.run(handle, x, y)[0] for _ in range(_REPETITIONS))
+            timed[choice] = seconds[_REPETITIONS // 4]
+        return timed
+
+    def _make(self, request: PlanRequest, choice: Choice) -> _kernels.PlanHandle:
+        dense = request.kernel.method == "dense"
+        shape = problem_fields(collapse(request.problem))
+        return _kernels.make(shape, choice.fields, self.isa, choice.lanes, dense, request.weight, request.bias, request.relu, self.threads)
+
+
+def _read(path: Path) -> Choice | None:
+    """A remembered choice; None when there is none or the file is damaged."""
+    try:
+        return Choice(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, choice: Choice) -> None:
+    """Remember ``choice``; a cache that cannot be written is no error."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            json.dump(dataclasses.asdict(choice), file)
+        Path(file.name).replace(path)
