@@ -17,6 +17,7 @@ from perfmodel.errors import InputError
 
 SCHEMA = "breakeven.record/1"
 RECORD_NAME = "record.json"
+_JSON_NAMES = {str: "a string", dict: "an object", list: "a list"}
 
 RunStatus = Literal["complete", "interrupted"]
 
@@ -121,6 +122,9 @@ def read_record(path: str | Path) -> Record:
     fields = {f.name for f in dataclasses.fields(Record)} - {"rows", "extra"}
     if missing := [n for n in ("task", "status", "created", "machine", "versions", "config", "rows") if n not in data]:
         raise InputError(f"{str(file)!r} lacks {', '.join(missing)}")
+    for name, kind in (("created", str), ("machine", dict), ("versions", dict), ("config", dict), ("rows", list)):
+        if not isinstance(data[name], kind):
+            raise InputError(f"{str(file)!r}: {name} is a {type(data[name]).__name__}; allowed: {_JSON_NAMES[kind]}")
     rows = tuple(Row.from_json(row, f"{file}: rows[{i}]") for i, row in enumerate(data["rows"]))
     extra = {name: value for name, value in data.items() if name not in fields and name != "rows"}
     return Record(rows=rows, extra=extra, **{name: data[name] for name in fields if name in data})
