@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
+HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 _BACKEND_TASKS = ("bench",)
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "weights.path", "backend.path")
 _YAML = re.compile(r"\.ya?ml$")
@@ -15,12 +16,13 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     """Accept what people type.
 
     ``backend=x`` becomes ``+backend=x`` (the group is not in the defaults list); no backend becomes the
-    default where the task measures one; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
+    default where the task measures one; ``network=my.yaml`` chooses the file; ``options.x=`` is an addition; descriptors and paths are quoted for Hydra's grammar.
     """
     words = [_rewrite_one(word) for word in arguments]
     flat = [word for group in words for word in group]
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
-    if task in _BACKEND_TASKS and not any(word.startswith("+backend=") for word in flat):
+    chosen = any(word.startswith("+backend=") for word in flat)
+    if task in _BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
         flat.append(f"+backend={DEFAULT_BACKEND}")
     return flat
 
@@ -33,6 +35,8 @@ def _rewrite_one(word: str) -> list[str]:
         return [f"+backend={value}"]
     if key == "network" and _YAML.search(value):
         return ["network=file", f"network.path={quote(value)}"]
+    if key.startswith("options."):
+        return [f"+{word}"]
     if key.lstrip("+") in _QUOTED_KEYS:
         return [f"{key}={quote(value)}"]
     return [word]

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
-from harness.config import RunConfig, check_config, check_keys
+from harness.config import MeasureConfig, RunConfig, check_config, check_keys
 from harness.contract import InputError
 from harness.contract.record import read_record
 from harness.options import build_config
@@ -123,14 +123,33 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
     if match := re.search(r"Could not find '(\w+)/([^']*)'.*?Available options in '\w+':(.*?)(Config search|$)", text):
         group, name, options = match[1], match[2], match[3].split()
         return f"unknown {group} {name!r}; allowed: {', '.join(options)}.{did_you_mean(name, options)}"
-    if match := re.search(r"Key '([^']+)' (?:is )?not in (?:struct|'?RunConfig'?)|Could not override '([^']+)'", text):
-        key = match[1] or match[2]
-        known = list(RunConfig.__dataclass_fields__)
-        return f"unknown key {key!r}; allowed: {', '.join(known)}.{did_you_mean(key.split('.')[0], known)}"
-    if match := re.search(r"Key '([^']+)' not in '(\w+)'", text):
-        return f"unknown option {match[1]!r}: {text}"
-    if match := re.search(r"Error merging override (.*)$", text):
-        return f"cannot use {match[1]}"
+    if match := re.search(r"Key '([^']+)' (?:is )?not in|Could not override '([^']+)'", text):
+        return _unknown_key(match[1] or match[2], overrides)
+    if match := re.search(r"Error merging override (\S+)\s*(.*)$", text):
+        return f"cannot use {match[1]}: {match[2] or _cause(error)}"
     if "mismatched input" in text or "no viable alternative" in text or "token recognition" in text or "extraneous input" in text:
         return f"cannot read the argument: {text}. Quote values with special characters: key=\"'value'\""
     return text
+
+
+def _cause(error: Exception) -> str:
+    """The first line of what lies behind Hydra's own message."""
+    return str(error.__cause__ or error).splitlines()[0]
+
+
+def _unknown_key(key: str, overrides: Sequence[str]) -> str:
+    """Say which keys stand where ``key`` was looked for."""
+    word = next(
+        (w.partition("=")[0].lstrip("+~") for w in overrides if w.partition("=")[0].split(".")[-1] == key.rsplit(".", maxsplit=1)[-1]), key
+    )
+    group, dot, last = word.rpartition(".")
+    if group == "measure":
+        known = list(MeasureConfig.__dataclass_fields__)
+    elif group == "backend":
+        name = next((w.partition("=")[2] for w in overrides if w.startswith("+backend=")), "")
+        known = [f for f in host().spec(name).config.__dataclass_fields__ if f != "name"]
+    elif group:
+        return f"unknown key {word!r}; show the keys of {group!r} with --cfg job --package {group}"
+    else:
+        known = list(RunConfig.__dataclass_fields__)
+    return f"unknown key {word!r}; allowed: {', '.join(group + dot + k for k in known) or 'none'}.{did_you_mean(last, known)}"

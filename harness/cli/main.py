@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from types import FrameType
 
 import harness
-from harness.cli.argv import rewrite
+from harness.cli.argv import HELP_FLAGS, rewrite
 from harness.contract import BreakevenError, InputError
 from harness.suggest import did_you_mean
 from harness.tasks import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, TASKS
 
-_HYDRA_FLAGS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+_HYDRA_FLAGS = (*HELP_FLAGS, "--cfg", "-c")
 _SWEEP_FLAGS = ("--multirun", "-m")
 
 
