@@ -106,7 +106,15 @@ def _choose_kernels(team: Team, config: RunConfig) -> tuple[KernelSpec, ...]:
             raise InputError(
                 f"kernels: backend {team.spec.name!r} has no kernel {name!r}; allowed: {', '.join(kernels)}.{did_you_mean(name, kernels)}"
             )
-    return tuple(k for k in kernels.values() if not wanted or k.name in wanted)
+    chosen = tuple(k for k in kernels.values() if not wanted or k.name in wanted)
+    known = {option for kernel in chosen for option in kernel.options}
+    for option in config.options:
+        if option not in known:
+            allowed = ", ".join(sorted(known)) or "none"
+            raise InputError(
+                f"options: no chosen kernel of {team.spec.name!r} has {option!r}; allowed: {allowed}.{did_you_mean(option, known)}"
+            )
+    return chosen
 
 
 def _oracle(host: PluginHost) -> Team:

@@ -16,7 +16,8 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     """Accept what people type.
 
     ``backend=x`` becomes ``+backend=x`` (the group is not in the defaults list); no backend becomes the
-    default where the task measures one; ``network=my.yaml`` chooses the file; ``options.x=`` is an addition; descriptors and paths are quoted for Hydra's grammar.
+    default where the task measures one; ``network=my.yaml`` chooses the file; ``options.x=`` is an
+    addition; descriptors and paths are quoted for Hydra's grammar.
     """
     words = [_rewrite_one(word) for word in arguments]
     flat = [word for group in words for word in group]
