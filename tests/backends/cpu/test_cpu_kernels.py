@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from cpu_cases import Case, cases, make_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from backends.cpu.planner import Planner
 from backends.cpu.plugin import CpuConfig
 from perfmodel.errors import InputError
 from perfmodel.problem import Problem
+from tests.backends.cpu.cpu_cases import Case, cases, make_case
 
 KERNELS = ("direct_sparse", "direct_dense")
 FORCED = [(isa, variant) for isa in isa_names() for variant in Planner(isa, 1).variants()]
