@@ -23,4 +23,3 @@ def repository() -> Path:
 def rng() -> np.random.Generator:
     """Seeded random numbers, the same for every test."""
     return np.random.default_rng(20171)
-

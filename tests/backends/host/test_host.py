@@ -1,0 +1,225 @@
+"""The host's probes, its hardware record, im2col and the epilogue, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends.host import _host, calibrate, engine, machine, store
+from backends.host.backend import HostBackend
+from backends.host.lowering import Lowering, Scratch, aligned
+from backends.reference.backend import ReferenceBackend, convolve
+from harness.contract import BackendConfig, Hardware, Quantity
+
+GOOD = {
+    "peak_flops": 1e11,
+    "bandwidth_l1": 4e11,
+    "bandwidth_l2": 2e11,
+    "bandwidth_l3": 1e11,
+    "bandwidth_read": 3e10,
+    "bandwidth": 3e10,
+}
+
+
+def test_lowered_input_times_weights_is_the_convolution(awkward, rng):
+    p = awkward
+    x = rng.standard_normal(p.input_shape, np.float32)
+    weight = rng.standard_normal(p.weight_shape, np.float32)
+    lowering, scratch = Lowering(p), Scratch()
+    rows = weight.reshape(p.g, p.oc // p.g, lowering.depth).astype(np.float64)
+    y = np.empty((p.mb, p.g, p.oc // p.g, p.oh, p.ow))
+    middle = (p.oh + 1) // 2
+    for image in range(p.mb):
+        for group in range(p.g):
+            for y0, y1 in ((0, middle), (middle, p.oh))[: p.oh]:
+                columns = lowering.columns(x, image, group, y0, y1, scratch.take("columns", lowering.depth * p.oh * p.ow))
+                y[image, group, :, y0:y1] = (rows[group] @ columns).reshape(p.oc // p.g, y1 - y0, p.ow)
+    np.testing.assert_allclose(y.reshape(p.output_shape), convolve(p, x, weight), rtol=1e-9, atol=1e-9)
+
+
+def geometry(**changes):
+    letters = {"ic": 2, "ih": 4, "iw": 4, "kh": 3, "kw": 3, "sh": 1, "sw": 1, "ph": 1, "pw": 1, "dh": 0, "dw": 0, "oh": 4, "ow": 4}
+    return np.array(list((letters | changes).values()), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ranges", "x_floats", "column_floats"),
+    [
+        ({}, (0, 0, 2, 0, 4), 31, 288),
+        ({}, (0, 0, 2, 0, 4), 32, 287),
+        ({}, (1, 0, 2, 0, 4), 32, 288),
+        ({}, (-1, 0, 2, 0, 4), 32, 288),
+        ({}, (0, 0, 3, 0, 4), 48, 999),
+        ({}, (0, 1, 0, 0, 4), 32, 288),
+        ({}, (0, 0, 2, 0, 5), 32, 999),
+        ({"kh": 0}, (0, 0, 2, 0, 4), 32, 288),
+        ({"ph": -1}, (0, 0, 2, 0, 4), 32, 288),
+        ({"sh": 2**31 - 1}, (0, 0, 2, 0, 4), 32, 288),
+    ],
+)
+def test_im2col_refuses_what_does_not_fit(changes, ranges, x_floats, column_floats):
+    x, columns = np.zeros(x_floats, np.float32), np.zeros(column_floats, np.float32)
+    with pytest.raises(ValueError, match="do not fit together"):
+        _host.im2col(x, columns, geometry(**changes), *ranges)
+
+
+def test_im2col_refuses_a_short_geometry_and_read_only_columns():
+    x, columns = np.zeros(32, np.float32), np.zeros(288, np.float32)
+    with pytest.raises(ValueError, match="do not fit together"):
+        _host.im2col(x, columns, geometry()[:12], 0, 0, 2, 0, 4)
+    columns.setflags(write=False)
+    with pytest.raises((TypeError, BufferError, ValueError)):
+        _host.im2col(x, columns, geometry(), 0, 0, 2, 0, 4)
+
+
+@pytest.mark.parametrize(("channels", "pixels"), [(1, 1), (3, 5), (4, 4), (7, 9), (16, 33), (13, 169)])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_finish_transposes_adds_and_clips(rng, channels, pixels, relu, with_bias):
+    source = rng.standard_normal((pixels, channels), np.float32)
+    bias = rng.standard_normal(channels, np.float32) if with_bias else None
+    wanted = source.T + (0 if bias is None else bias[:, None])
+    wanted = np.maximum(wanted, 0) if relu else wanted
+    target = np.full((channels + 1, pixels + 2), 7, np.float32)
+    _host.finish(source, target, bias, channels, pixels, pixels + 3, pixels + 2, relu)
+    np.testing.assert_array_equal(target[1:, 1 : pixels + 1], wanted)
+    target[1:, 1 : pixels + 1] = 7
+    assert (target == 7).all()
+    in_place = np.ascontiguousarray(source.T)
+    _host.finish(None, in_place, bias, channels, pixels, 0, pixels, relu)
+    np.testing.assert_array_equal(in_place, wanted)
+
+
+@pytest.mark.parametrize("change", [{"channels": 5}, {"pixels": 8}, {"offset": 4}, {"offset": -1}, {"stride": 6}, {"channels": 0}])
+def test_finish_refuses_what_does_not_fit(change):
+    call = {"channels": 4, "pixels": 7, "offset": 3, "stride": 7} | change
+    source, target = np.zeros(28, np.float32), np.zeros(31, np.float32)
+    with pytest.raises(ValueError, match="do not fit together"):
+        _host.finish(source, target, None, *call.values(), False)
+
+
+def test_machine_names_a_cpu_and_growing_caches():
+    this = machine.this_machine()
+    assert this.model
+    assert this.isas[-1] == "portable"
+    assert 4096 <= this.caches[0] <= this.caches[1] <= this.caches[2]
+
+
+@pytest.mark.parametrize("isa", machine.this_machine().isas)
+def test_peak_of_each_instruction_set_is_plausible(isa):
+    rates = _host.fma_peak(isa, 0.002, 5)
+    assert len(rates) == 5
+    assert 1e8 < np.median(rates) < 64 * 6e9
+
+
+@pytest.mark.parametrize("isa", machine.this_machine().isas)
+@pytest.mark.parametrize("kind", ["read", "triad", "fma_load"])
+@pytest.mark.parametrize("skip", [0, 1])
+def test_streams_run_on_every_instruction_set(isa, kind, skip):
+    rates = _host.stream(isa, kind, np.empty(24 << 10, np.uint8), skip, 0.001, 3)
+    assert len(rates) == 3
+    assert min(rates) > 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("mmx", "read", 8192, 0, 0.01, 1),
+        ("portable", "copy", 8192, 0, 0.01, 1),
+        ("portable", "read", 64, 0, 0.01, 1),
+        ("portable", "read", 8192, -1, 0.01, 1),
+    ],
+)
+def test_streams_refuse_wrong_arguments(call):
+    isa, kind, size, *rest = call
+    with pytest.raises(ValueError, match="allowed"):
+        _host.stream(isa, kind, np.empty(size, np.uint8), *rest)
+
+
+def test_peak_refuses_wrong_arguments():
+    with pytest.raises(ValueError, match="allowed: one of isas"):
+        _host.fma_peak("mmx", 0.001, 3)
+    with pytest.raises(ValueError, match="samples is 0; allowed: 1 to 64"):
+        _host.fma_peak("portable", 0.001, 0)
+
+
+def test_every_host_backend_tells_its_device_and_peak():
+    backend = ReferenceBackend(BackendConfig("reference"))
+    assert isinstance(backend, HostBackend)
+    assert machine.this_machine().isa in backend.device()
+    assert backend.devices() == (backend.device(),)
+    assert backend.fma_peak() > 1e8
+
+
+def test_peak_of_two_threads_is_a_sum():
+    assert ReferenceBackend(BackendConfig("reference"), threads=2).fma_peak() > 1e8
+
+
+@pytest.mark.slow
+def test_hardware_is_measured_once_and_then_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    backend = ReferenceBackend(BackendConfig("reference"))
+    measured = backend.hardware()
+    assert capsys.readouterr().err.count("notice: measuring") == 1
+    for name in (*GOOD, "fma_l1_aligned", "fma_l2_unaligned", "call_overhead"):
+        quantity = measured.number(name)
+        assert quantity > 0
+        assert (quantity.provenance, len(quantity.date)) == ("measured", 10)
+    assert measured.number("cores") == 1
+    assert backend.hardware() == measured
+    assert capsys.readouterr().err == ""
+    assert [path.suffix for path in (tmp_path / "breakeven" / "hardware").iterdir()] == [".yaml"]
+
+
+def test_a_broken_record_is_measured_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fresh = Hardware("V", "D", "x", {"peak_flops": Quantity(1e9, "FLOP/s")})
+    monkeypatch.setattr(store, "calibrate", lambda threads: fresh)
+    this = machine.this_machine()
+    path = store.record_path(Hardware(this.vendor, this.model, calibrate.driver(this, 1)))
+    path.parent.mkdir(parents=True)
+    path.write_text("not: a record")
+    assert store.stored_hardware(1) is fresh
+    assert "measuring again" in capsys.readouterr().err
+    assert store.stored_hardware(1) == fresh
+
+
+def test_a_cache_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "breakeven").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fresh = Hardware("V", "D", "x", {"peak_flops": Quantity(1e9, "FLOP/s")})
+    monkeypatch.setattr(store, "calibrate", lambda threads: fresh)
+    assert store.stored_hardware(1) is fresh
+    assert "cannot be stored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "reason"),
+    [
+        ({"peak_flops": 4e11}, "peak_flops", "above 64 FLOP a cycle at 6 GHz on 1 cores"),
+        ({"bandwidth_l2": 0.8e11}, "bandwidth_l2", "slower than bandwidth_l3"),
+        ({"bandwidth_read": 2e11}, "bandwidth_l3", "slower than bandwidth_read"),
+    ],
+)
+def test_implausible_numbers_are_doubted(changes, name, reason):
+    assert calibrate.doubts(GOOD, 1) == {}
+    assert calibrate.doubts(GOOD | changes, 1) == {name: reason}
+
+
+def test_scratch_is_aligned_and_reused():
+    scratch = Scratch()
+    first = scratch.take("a", 100)
+    assert first.ctypes.data % 64 == 0
+    assert scratch.take("a", 50) is first
+    assert scratch.take("a", 200).size == 200
+    assert aligned(0).size == 0
+
+
+def test_views_of_read_only_arrays_share_memory():
+    x = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
+    assert engine.writeable_view(x) is x
+    x.setflags(write=False)
+    view = engine.writeable_view(x)
+    assert view.flags.writeable
+    assert np.shares_memory(view, x)
+    np.testing.assert_array_equal(view, x)

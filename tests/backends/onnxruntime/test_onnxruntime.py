@@ -1,0 +1,62 @@
+"""ONNX Runtime's convolution as a backend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed (extra onnx)")
+pytest.importorskip("onnx", reason="ONNX is not installed (extra onnx)")
+
+from backends.host import engine
+from backends.onnxruntime.backend import CONV, OnnxRuntimeBackend, conv_model
+from harness.contract import BackendConfig, InputError, PlanRequest, Problem
+
+
+@pytest.fixture(scope="module")
+def backend():
+    return OnnxRuntimeBackend(BackendConfig("onnxruntime"))
+
+
+def test_agrees_with_the_reference(agrees, backend, awkward):
+    agrees(backend, awkward, "conv")
+    agrees(backend, awkward, "conv", bias=False, relu=False, density=1.0)
+
+
+def test_two_threads_agree(agrees):
+    agrees(OnnxRuntimeBackend(BackendConfig("onnxruntime"), threads=2), Problem.parse("mb3ic16ih20oc24kh3ph1"), "conv")
+
+
+def test_all_zero_weights(agrees, backend):
+    agrees(backend, Problem.parse("ic3ih7oc4kh3ph1"), "conv", density=0.0)
+
+
+def test_wrong_arrays_are_refused(refuses, backend):
+    refuses(backend, "conv")
+
+
+def test_one_plan_serves_many_threads(shares, backend):
+    shares(backend, "conv")
+
+
+def test_model_is_one_convolution_with_the_padding_that_the_output_uses():
+    import onnx
+
+    problem = Problem.parse("ic3ih10oh9oc2kh3ph1")
+    model = onnx.load_from_string(conv_model(PlanRequest(problem, CONV, np.ones(problem.weight_shape, np.float32), relu=True)))
+    assert [node.op_type for node in model.graph.node] == ["Conv", "Relu"]
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in model.graph.node[0].attribute}
+    assert attributes["pads"] == [1, 1, 0, 0]
+
+
+def test_versions(backend):
+    assert set(backend.versions()) == {"onnxruntime", "onnx"}
+
+
+@pytest.mark.parametrize("missing", ["onnxruntime", "onnx"])
+def test_absent_engine_names_the_extra(monkeypatch, missing):
+    monkeypatch.setattr(engine, "_exists", lambda module: module != missing)
+    reason = OnnxRuntimeBackend.available(BackendConfig()).reason
+    assert reason == f"ONNX Runtime is not installed: no module {missing!r}; the extra 'onnx' brings it"
+    with pytest.raises(InputError, match="the extra 'onnx'"):
+        OnnxRuntimeBackend(BackendConfig())
