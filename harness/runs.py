@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import itertools
 import json
 import os
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -23,33 +27,47 @@ class RunFolder:
     moment leaves a valid record of what was finished.
     """
 
-    def __init__(self, folder: Path, record: Record) -> None:
-        self.folder, self._record = folder, record
+    def __init__(self, folder: Path, record: Record, made: Sequence[Path] = ()) -> None:
+        self.folder, self._record, self._made = folder, record, made
         self._rows: dict[str, tuple[Row, ...]] = {}
 
     @classmethod
     def create(cls, results: Path, label: str, record: Record) -> RunFolder:
-        """Make a new folder under ``results`` whose name starts with the time."""
+        """Make a new folder under ``results`` whose name starts with the time; it appears with its record inside.
+
+        Raises :class:`InputError` that names the folder and the operating system's reason.
+        """
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        folder, number = results / f"{stamp}-{label}", 1
-        while True:
-            try:
-                folder.mkdir(parents=True)
-                break
-            except FileExistsError:
-                number += 1
-                folder = results / f"{stamp}-{label}-{number}"
-            except OSError as error:
-                raise InputError(f"results: cannot make {str(folder)!r}: {error.strerror or error}") from error
-        run = cls(folder, record)
-        run._write("interrupted")
-        return run
+        try:
+            made = [parent for parent in (results, *results.parents) if not parent.exists()]
+            results.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(dir=results, prefix=f".{stamp}-"))
+        except OSError as error:
+            raise InputError(f"results: cannot make a folder in {str(results)!r}: {error.strerror or error}") from error
+        try:
+            draft.chmod(0o755)
+            cls(draft, record)._write("interrupted")
+            folder = _rename_free(draft, results / f"{stamp}-{label}")
+        except BaseException:
+            cls(draft, record, [draft, *made]).discard()
+            raise
+        return cls(folder, record, [folder, *made])
+
+    def discard(self) -> None:
+        """Remove the folder if it was made for this run and nothing was finished in it."""
+        if self._made and not self._rows:
+            (self.folder / RECORD_NAME).unlink(missing_ok=True)
+            with suppress(OSError):
+                for folder in self._made:
+                    folder.rmdir()
 
     @classmethod
     def resume(cls, path: str | Path) -> RunFolder:
         """Open an earlier run; raises :class:`InputError` when there is none at ``path``."""
         record = read_record(path)
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
+        for draft in folder.glob(f".{RECORD_NAME}.*"):
+            draft.unlink()  # what a kill left of a record that was being written
         run = cls(folder, record)
         journal = folder / JOURNAL_NAME
         for number, line in enumerate(journal.read_text(encoding="utf-8").splitlines() if journal.exists() else (), 1):
@@ -99,6 +117,18 @@ class RunFolder:
         record = dataclasses.replace(self.record, status=status)
         write_atomically(path, json.dumps(record.to_json(), indent=1, allow_nan=False) + "\n")
         return path
+
+
+def _rename_free(draft: Path, wanted: Path) -> Path:
+    """Rename ``draft`` to ``wanted``, or to the first of ``wanted-2``, ``wanted-3``... that is free."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            return draft.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise InputError(f"results: cannot make {str(folder)!r}: {error.strerror or error}") from error
+    raise AssertionError
 
 
 def _ends_with_newline(path: Path) -> bool:

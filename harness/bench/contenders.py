@@ -8,13 +8,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.config import RunConfig, as_list
-from harness.contract import BackendSpec, InputError, KernelSpec
+from harness.contract import BackendSpec, InputError, KernelSpec, Problem
+from harness.contract.plan import Array
 from harness.plugins import PluginHost
 from harness.suggest import did_you_mean
 from harness.workers import WorkerError, WorkerProcess
-from harness.workers.service import Description
+from harness.workers.service import Description, Truth
 
 BASELINE_METHODS = ("dense", "winograd", "fft")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the workers are told of a case: a layer, its weights, the seed of its inputs, the oracle's answer."""
+
+    problem: Problem
+    weight: Array
+    seed: int
+    truth: Truth
+    timeout_s: float
 
 
 @dataclass
@@ -28,19 +40,30 @@ class Team:
     kernel_options: Mapping[str, Any] = field(default_factory=dict)
     description: Description | None = None
     _worker: WorkerProcess | None = field(default=None, repr=False)
+    _loaded: tuple[WorkerProcess, Stage] | None = field(default=None, repr=False)
 
     def worker(self) -> WorkerProcess:
         """The running worker; starts one if there is none."""
         if self._worker is None or not self._worker.alive:
+            self.stop()
             self._worker = WorkerProcess(self.spec, self.threads, self.options)
             self._worker.open()
             self.description = self._worker.call("describe")
         return self._worker
 
-    def stop(self) -> None:
-        """End the worker."""
+    def on_stage(self, stage: Stage) -> WorkerProcess:
+        """The running worker with ``stage`` loaded; it is loaded anew into a worker that had to be replaced."""
+        worker = self.worker()
+        if self._loaded is None or self._loaded[0] is not worker or self._loaded[1] is not stage:
+            worker.call("load", stage.problem, stage.weight, stage.seed, stage.truth, timeout_s=stage.timeout_s)
+            self._loaded = worker, stage
+        return worker
+
+    def stop(self, at_once: bool = False) -> None:
+        """End the worker, politely unless ``at_once``."""
         if self._worker is not None:
-            self._worker.stop()
+            self._worker.stop(at_once)
+            self._worker = None
 
 
 @dataclass
@@ -88,6 +111,10 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
             team.kernels = tuple(k for k in _description(team).kernels if k.exact and k.method in BASELINE_METHODS)
             rivals.append(team)
         yield Field(chosen, rivals, oracle, absent)
+    except BaseException:
+        for team in opened:
+            team.stop(at_once=True)
+        raise
     finally:
         for team in opened:
             team.stop()

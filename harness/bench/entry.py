@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.bench.contenders import Team
+from harness.bench.contenders import Stage, Team
 from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, Status
 from harness.measure import Samples
 from harness.verify import Verdict
+from harness.workers import WorkerProcess
 from harness.workers.service import Prepared
 
 
@@ -20,17 +21,33 @@ class Entry:
 
     team: Team
     kernel: KernelSpec
+    stage: Stage
     status: Status | None = None
     reason: str = ""
     prepared: Prepared | None = None
     verdict: Verdict | None = None
     samples: Samples = field(default_factory=Samples)
     measurement: Measurement | None = None
+    _home: WorkerProcess | None = None
+
+    def call(self, method: str) -> Any:
+        """Call ``method`` for this kernel in its worker.
+
+        A worker that another kernel killed is replaced, and this kernel prepared and warmed up there.
+        """
+        worker, seconds = self.team.on_stage(self.stage), self.stage.timeout_s
+        if self._home is not worker:
+            moved = self._home is not None
+            self.prepared = worker.call("prepare", self.kernel.name, self.options, timeout_s=seconds)
+            self._home = worker
+            if moved:
+                worker.call("warm_up", self.kernel.name, timeout_s=seconds)
+        return worker.call(method, self.kernel.name, timeout_s=seconds)
 
     @property
-    def options(self) -> Mapping[str, Any]:
-        """Options of ``prepare`` that the run asks for."""
-        return self.team.kernel_options
+    def options(self) -> dict[str, Any]:
+        """Options of ``prepare`` that the run asks for and this kernel has."""
+        return {name: value for name, value in self.team.kernel_options.items() if name in self.kernel.options}
 
     @property
     def running(self) -> bool:

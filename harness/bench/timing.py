@@ -36,7 +36,7 @@ def time_entries(case: Case, entries: Sequence[Entry], config: MeasureConfig, ti
     """
     for entry in running(entries):
         with losing(entry):
-            entry.team.worker().call("warm_up", entry.kernel.name, timeout_s=config.timeout_s)
+            entry.call("warm_up")
     best: Attempt | None = None
     for attempt in range(ATTEMPTS):
         for entry in running(entries):
@@ -56,13 +56,13 @@ def _sample(entries: Sequence[Entry], config: MeasureConfig, rounds: int, tick: 
     for _ in range(rounds):
         for entry in running(entries):
             with losing(entry):
-                entry.add(entry.team.worker().call("sample", entry.kernel.name, timeout_s=config.timeout_s))
+                entry.add(entry.call("sample"))
         _peaks(entries)
         tick()
     for entry in running(entries):
         with losing(entry):
             for _ in range(config.cold):
-                entry.add(entry.team.worker().call("cold_sample", entry.kernel.name, timeout_s=config.timeout_s), cold=True)
+                entry.add(entry.call("cold_sample"), cold=True)
 
 
 def _peaks(entries: Sequence[Entry]) -> None:

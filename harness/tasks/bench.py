@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,31 +17,34 @@ from harness.bench.rows import make_rows, skipped_row
 from harness.bench.table import print_table
 from harness.config import RunConfig, as_list
 from harness.console import err, out
-from harness.contract import Record
+from harness.contract import BreakevenError, Hardware, Record
 from harness.export import write_csv
 from harness.machine import describe_machine, own_versions
 from harness.plugins import host
 from harness.runs import RunFolder
 from harness.tasks import EXIT_INTERRUPTED, EXIT_OK, EXIT_ROW_FAILED
+from harness.workers import WorkerError
 
 
 def run(config: RunConfig) -> int:
     """Measure, journal, print the table and the record's path; returns the exit code."""
-    folder = RunFolder.resume(config.resume) if config.resume else None
     cases = build_cases(config)
-    console = out()
-    with _progress(err()) as progress:
-        bar = progress.add_task("starting", total=sum(_rounds(case, config) for case in cases))
-        with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
-            folder = folder or RunFolder.create(Path(config.results), _label(config), _record(config))
-            folder.describe(coverage(cases), _versions(field))
-            header = _header(config, field, folder.record.machine, coverage(cases))
-            try:
+    folder = RunFolder.resume(config.resume) if config.resume else RunFolder.create(Path(config.results), _label(config), _record(config))
+    header, interrupted = "", False
+    try:
+        with _progress(err()) as progress:
+            bar = progress.add_task("starting", total=sum(_rounds(case, config) for case in cases))
+            with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
+                folder.describe(coverage(cases), _versions(field))
+                header = _header(config, field, folder.record.machine, coverage(cases))
                 _measure_all(cases, field, config, folder, progress, bar)
-                interrupted = False
-            except KeyboardInterrupt:
-                interrupted = True
-    console.print(header, soft_wrap=True)
+    except KeyboardInterrupt:
+        interrupted = True
+    except BreakevenError:
+        folder.discard()
+        raise
+    console = out()
+    console.print(header, soft_wrap=True, markup=False)
     return _conclude(config, folder, console, interrupted)
 
 
@@ -53,10 +54,10 @@ def _conclude(config: RunConfig, folder: RunFolder, console: Console, interrupte
     rows = folder.record.rows
     print_table(console, rows, str(config.backend["name"]))
     if "csv" in as_list(config.report):
-        console.print(str(write_csv(folder.folder, rows)), soft_wrap=True)
+        console.print(str(write_csv(folder.folder, rows)), soft_wrap=True, markup=False)
     if interrupted:
-        console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", soft_wrap=True)
-    console.print(str(path), soft_wrap=True)
+        console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", soft_wrap=True, markup=False)
+    console.print(str(path), soft_wrap=True, markup=False)
     if interrupted:
         return EXIT_INTERRUPTED
     return EXIT_ROW_FAILED if any(row.status == "failed" for row in rows) else EXIT_OK
@@ -64,29 +65,32 @@ def _conclude(config: RunConfig, folder: RunFolder, console: Console, interrupte
 
 def _measure_all(cases: Sequence[Case], field: Field, config: RunConfig, folder: RunFolder, progress: Progress, bar: TaskID) -> None:
     """Measure what the folder does not have yet, case by case."""
-    hardware = field.chosen.worker().call("hardware", timeout_s=config.measure.timeout_s)
-    with tempfile.TemporaryDirectory(prefix="breakeven-", dir=_scratch()) as scratch:
-        for case in cases:
-            progress.update(bar, description=case.layer.name)
-            if folder.has(case.key):
-                progress.advance(bar, _rounds(case, config))
-            elif case.skipped:
-                folder.append(case.key, [skipped_row(case, config)])
-                progress.advance(bar, _rounds(case, config))
-            else:
-                before = progress.tasks[bar].completed
-                entries = race(case, field, config.measure, Path(scratch), lambda: progress.advance(bar))
-                folder.append(case.key, make_rows(case, entries, config, hardware))
-                progress.update(bar, completed=before + _rounds(case, config))
+    hardware = _hardware(field, config)
+    for case in cases:
+        progress.update(bar, description=case.layer.name)
+        if folder.has(case.key):
+            progress.advance(bar, _rounds(case, config))
+        elif case.skipped:
+            folder.append(case.key, [skipped_row(case, config)])
+            progress.advance(bar, _rounds(case, config))
+        else:
+            before = progress.tasks[bar].completed
+            entries = race(case, field, config.measure, lambda: progress.advance(bar))
+            folder.append(case.key, make_rows(case, entries, config, hardware))
+            progress.update(bar, completed=before + _rounds(case, config))
+
+
+def _hardware(field: Field, config: RunConfig) -> Hardware | None:
+    """The chosen backend's numbers; without them only the projections are missing."""
+    try:
+        hardware: Hardware | None = field.chosen.worker().call("hardware", timeout_s=config.measure.timeout_s)
+    except WorkerError:
+        return None
+    return hardware
 
 
 def _rounds(case: Case, config: RunConfig) -> int:
     return 1 if case.skipped else config.measure.repetitions
-
-
-def _scratch() -> str | None:
-    """Memory-backed scratch where the system has it: arrays pass between processes through it."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def _progress(console: Console) -> Progress:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.contract import Backend, Clocks, Hardware, InputError, KernelSpec, MissingNumberError, Problem, Support
+from harness.contract.plan import Array
 from harness.data import check_input, timing_input
 from harness.measure import Sampler
 from harness.plugins import host
@@ -31,10 +32,19 @@ class Prepared:
     explain: str
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What the check input must give, and the convolution of absolute values: the scale of rounding errors."""
+
+    exact: Array
+    scale: Array
+
+
 class Service:
     """State of a worker: one backend, one layer, its plans by kernel name."""
 
     _backend: Backend
+    _truth: Truth
 
     def __init__(self) -> None:
         self._samplers: dict[str, Sampler] = {}
@@ -66,10 +76,10 @@ class Service:
         """Whether the kernel takes the problem."""
         return self._backend.supports(kernel, problem)
 
-    def load(self, problem: Problem, weight_file: str, seed: int) -> None:
-        """Start a layer: its weights from an .npy file, its timing and check inputs from ``seed``."""
+    def load(self, problem: Problem, weight: Array, seed: int, truth: Truth) -> None:
+        """Start a layer: its timing and check inputs come from ``seed``, ``truth`` is the oracle's answer."""
         self._samplers.clear()
-        self._problem, self._weight = problem, np.load(weight_file)
+        self._problem, self._weight, self._truth = problem, weight, truth
         self._timing, self._check = timing_input(problem, seed), check_input(problem, seed)
 
     def prepare(self, kernel: str, options: dict[str, Any]) -> Prepared:
@@ -78,18 +88,16 @@ class Service:
         self._samplers[kernel] = Sampler(plan, self._timing)
         return Prepared(plan.prepare_s, plan.explain())
 
-    def truth(self, kernel: str, result_file: str) -> None:
-        """Store what the check input gives, and the scale of its rounding errors, in ``result_file`` (.npz)."""
-        exact = self._backend.prepare(self._problem, self._weight, kernel).run(self._check)
-        scale = self._backend.prepare(self._problem, np.abs(self._weight), kernel).run(np.abs(self._check))
-        np.savez(result_file, exact=exact, scale=scale)
+    def truth(self, problem: Problem, weight: Array, seed: int) -> Truth:
+        """The oracle's answer for a layer, by its default kernel."""
+        x = check_input(problem, seed)
+        scale = self._backend.prepare(problem, np.abs(weight)).run(np.abs(x))
+        return Truth(self._backend.prepare(problem, weight).run(x), scale)
 
-    def verify(self, kernel: str, truth_file: str) -> Verdict:
+    def verify(self, kernel: str) -> Verdict:
         """Run the plan on the check input and compare with the oracle's result."""
-        sampler = self._sampler(kernel)
-        with np.load(truth_file) as truth:
-            result = sampler.plan.run(self._check)
-            return compare(result, truth["exact"], truth["scale"], sampler.plan.kernel.rtol)
+        plan = self._sampler(kernel).plan
+        return compare(plan.run(self._check), self._truth.exact, self._truth.scale, plan.kernel.rtol)
 
     def warm_up(self, kernel: str) -> None:
         """Let the plan settle."""
@@ -105,5 +113,5 @@ class Service:
 
     def _sampler(self, kernel: str) -> Sampler:
         if kernel not in self._samplers:
-            raise InputError(f"kernel {kernel!r} is not prepared: its worker was restarted within this case")
+            raise InputError(f"kernel {kernel!r} is not prepared")
         return self._samplers[kernel]
