@@ -98,7 +98,7 @@ def _in_folder(folder: Path, name: str) -> Path | None:
     found = [file for stem in _stems(name) for suffix in SUFFIXES if (file := folder / f"{stem}{suffix}").is_file()]
     if len(found) > 1:
         raise InputError(
-            f"{', '.join(str(file) for file in found)} all belong to layer {name!r}; allowed: one, or weights.layers.{name}=FILE"
+            f"{', '.join(str(file) for file in found)} all belong to layer {name!r}; allowed: one, or 'weights.layers={{{name}: FILE}}'"
         )
     return found[0] if found else None
 

@@ -21,5 +21,5 @@ def test_random():
 
 
 def test_files(tmp_path: Path):
-    assert composed("+weights=files") == {"kind": "files", "path": "???", "layers": {}}
+    assert composed("+weights=files") == {"kind": "files", "path": None, "layers": {}}
     assert isinstance(open_source(composed("+weights=files", f"weights.path={tmp_path}")), FileWeights)

@@ -204,7 +204,7 @@ def test_a_folder_without_the_layer_skips_it(tmp_path: Path):
 def test_two_files_for_one_layer_are_refused(tmp_path: Path):
     np.save(tmp_path / "block_conv.npy", DENSE)
     np.savez(tmp_path / "block_conv.npz", **csr())
-    with pytest.raises(InputError, match=r"all belong to layer 'block/conv'; allowed: one, or weights\.layers\.block/conv=FILE"):
+    with pytest.raises(InputError, match=r"all belong to layer 'block/conv'; allowed: one, or 'weights\.layers=\{block/conv: FILE\}'"):
         read(tmp_path)
 
 
