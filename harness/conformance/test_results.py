@@ -1,0 +1,94 @@
+"""The right answer: on drawn problems, awkward problems, and every kind of zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from harness.conformance import oracle
+from harness.conformance.cases import AWKWARD, Case, cases, solve
+from harness.conformance.subjects import Subject
+from harness.contract import InputError, Problem
+from harness.contract.plan import Array
+
+EXAMPLES = 500
+_SETTINGS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def check(subject: Subject, case: Case, y: Array) -> None:
+    """Fail unless every element of ``y`` is within the kernel's tolerance of the exact result."""
+    exact, scale = solve(case)
+    assert y.dtype == np.float32
+    assert y.shape == case.problem.output_shape
+    assert np.isfinite(y).all(), f"{case}: not finite"
+    error = np.abs(y - exact)
+    allowed = subject.spec.rtol * scale + np.finfo(np.float32).tiny
+    if (error > allowed).any():
+        place = np.unravel_index(int((error - allowed).argmax()), y.shape)
+        at = tuple(map(int, place))
+        pytest.fail(f"{subject} on {case}: y{list(at)} is {y[at]:.8g}, {oracle.NAME} says {exact[at]:.8g}; allowed error {allowed[at]:.1e}")
+
+
+def solved(subject: Subject, case: Case) -> Array:
+    """Prepare and run."""
+    plan = subject.prepare(case.problem, case.weight(), bias=case.bias_values(), relu=case.relu)
+    return plan.run(case.x())
+
+
+def test_agrees_with_an_independent_convolution(subject: Subject) -> None:
+    @_SETTINGS
+    @given(case=cases(subject.spec.limits))
+    def agrees(case: Case) -> None:
+        assume(subject.backend.supports(subject.kernel_name, case.problem).ok)
+        check(subject, case, solved(subject, case))
+
+    agrees()
+
+
+@pytest.mark.parametrize("text", AWKWARD, ids=lambda text: text.split('"')[1])
+def test_solves_an_awkward_problem_or_says_why_not(subject: Subject, text: str) -> None:
+    problem = Problem.parse(text)
+    support = subject.backend.supports(subject.kernel_name, problem)
+    if not support.ok:
+        assert len(support.reason) > 3, "unsupported without a reason"
+        with pytest.raises(InputError, match="does not support"):
+            subject.prepare(problem, np.ones(problem.weight_shape, np.float32))
+        return
+    for density in (1.0, 0.15):
+        case = Case(problem, density, bias=True, seed=7)
+        check(subject, case, solved(subject, case))
+
+
+@pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
+@pytest.mark.parametrize("relu", [False, True], ids=["linear", "relu"])
+def test_no_weight_at_all(subject: Subject, bias: bool, relu: bool) -> None:
+    case = Case(_medium(subject), density=0.0, bias=bias, relu=relu)
+    check(subject, case, solved(subject, case))
+
+
+def test_negative_zero_is_zero(subject: Subject) -> None:
+    case = Case(_medium(subject), density=0.2)
+    weight = case.weight()
+    weight[weight == 0] = -0.0
+    check(subject, case, subject.prepare(case.problem, weight).run(case.x()))
+
+
+def test_large_and_tiny_values(subject: Subject) -> None:
+    case = Case(_medium(subject), density=0.4)
+    exact, scale = solve(case)
+    for factor in (np.float32(2.0**40), np.float32(2.0**-40)):
+        y = subject.prepare(case.problem, case.weight()).run(case.x() * factor)
+        assert (np.abs(y / factor - exact) <= subject.spec.rtol * scale + 1e-30).all()
+
+
+def _medium(subject: Subject) -> Problem:
+    """A problem of a few tiles that every kernel takes."""
+    kh, kw = (subject.spec.limits.kernel_sizes or ((3, 3),))[0]
+    return Problem(1, 2, 5, 12, 12, 19, 13 - kh, 13 - kw, kh, kw)
