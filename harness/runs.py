@@ -104,6 +104,11 @@ class RunFolder:
         self._rows[case] = tuple(rows)
         self._write("interrupted")
 
+    def note(self, block: str, key: str, value: object) -> None:
+        """Keep ``value`` (plain JSON) under ``key`` of the record's extra ``block``, at once."""
+        self._record.extra.setdefault(block, {})[key] = value
+        self._write("interrupted")
+
     def describe(self, coverage: str, versions: dict[str, str]) -> None:
         """Add what is known only once the workers run."""
         self._record = dataclasses.replace(self._record, coverage=coverage, versions={**self._record.versions, **versions})

@@ -76,6 +76,11 @@ def _case(layer: Layer, problem: Problem, density: float | None, source: WeightS
     return Case(layer, problem, weights.density, weights, seed)
 
 
+def case_at(layer: Layer, batch: int, density: float, source: WeightSource, config: RunConfig) -> Case:
+    """``layer`` at one batch size and density."""
+    return _case(layer, layer.problem.with_batch(batch), density, source, config)
+
+
 def coverage(cases: Sequence[Case]) -> str:
     """How much of the network is measured, as text: layers and share of its FLOP."""
     flops = {case.layer.name: case.problem.flops for case in cases}

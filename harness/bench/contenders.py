@@ -66,6 +66,9 @@ class Team:
             self._worker = None
 
 
+Contender = tuple[Team, KernelSpec]
+
+
 @dataclass
 class Field:
     """Everybody in a run. ``chosen`` is measured, ``rivals`` give baselines, ``oracle`` checks."""
@@ -78,6 +81,14 @@ class Field:
     def teams(self) -> list[Team]:
         """Chosen first, then the rivals."""
         return [self.chosen, *self.rivals]
+
+    def contenders(self) -> list[Contender]:
+        """Every kernel that takes part, with its team."""
+        return [(team, kernel) for team in self.teams() for kernel in team.kernels]
+
+    def dense(self) -> list[Contender]:
+        """Those that may serve as the headline baseline: exact dense kernels of engines."""
+        return [(t, k) for t, k in self.contenders() if t.spec.role == "engine" and k.exact and k.method in BASELINE_METHODS]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.bench.cases import Case
-from harness.bench.contenders import Field, Stage
+from harness.bench.contenders import Contender, Stage, Team
 from harness.bench.entry import Entry, losing, running
 from harness.bench.timing import time_entries
 from harness.config import MeasureConfig
@@ -18,15 +18,15 @@ from harness.workers.service import Truth
 _NOTHING = Truth(np.empty(0, np.float32), np.empty(0, np.float32))
 
 
-def race(case: Case, field: Field, config: MeasureConfig, tick: Callable[[], None]) -> list[Entry]:
-    """Measure every kernel of ``field`` on ``case``; failures end in the entry's status, never in an exception.
+def race(case: Case, contenders: Sequence[Contender], oracle: Team, config: MeasureConfig, tick: Callable[[], None]) -> list[Entry]:
+    """Measure every contender on ``case``, checked by ``oracle``; failures end in the entry's status, never in an exception.
 
     Outputs are verified before and after timing, so that lasting damage shows.
     """
     assert case.weights is not None
-    truth, trouble = _truth(case, field, config)
+    truth, trouble = _truth(case, oracle, config)
     stage = Stage(case.problem, case.weights.array, case.seed, truth, config.timeout_s)
-    entries = [Entry(team, kernel, stage) for team in field.teams() for kernel in team.kernels]
+    entries = [Entry(team, kernel, stage) for team, kernel in contenders]
     for entry in entries:
         _check_support(case, entry)
         if trouble:
@@ -39,11 +39,11 @@ def race(case: Case, field: Field, config: MeasureConfig, tick: Callable[[], Non
     return entries
 
 
-def _truth(case: Case, field: Field, config: MeasureConfig) -> tuple[Truth, str]:
+def _truth(case: Case, oracle: Team, config: MeasureConfig) -> tuple[Truth, str]:
     """The oracle's answer, or why there is none."""
     assert case.weights is not None
     try:
-        truth: Truth = field.oracle.worker().call("truth", case.problem, case.weights.array, case.seed, timeout_s=config.timeout_s)
+        truth: Truth = oracle.worker().call("truth", case.problem, case.weights.array, case.seed, timeout_s=config.timeout_s)
     except BreakevenError as error:
         return _NOTHING, str(error)
     return truth, ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
-_BACKEND_TASKS = ("bench",)
+_BACKEND_TASKS = ("bench", "breakeven")
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "weights.path", "backend.path")
 _YAML = re.compile(r"\.ya?ml$")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TASKS = {
     "bench": "harness.tasks.bench:run",
+    "breakeven": "harness.tasks.breakeven:run",
     "plugins": "harness.tasks.plugins:run",
     "doctor": "harness.tasks.doctor:run",
 }

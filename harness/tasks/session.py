@@ -1,0 +1,140 @@
+"""What every measuring task does: a folder, workers, a progress bar, an honest end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from harness.bench.contenders import Field, open_field
+from harness.config import RunConfig
+from harness.console import err, out
+from harness.contract import BreakevenError, Hardware, Record
+from harness.machine import describe_machine, own_versions
+from harness.plugins import host
+from harness.runs import RunFolder
+from harness.tasks import EXIT_INTERRUPTED
+from harness.workers import WorkerError
+
+
+@dataclass
+class Session:
+    """A run in progress: its configuration, workers, folder and bar."""
+
+    config: RunConfig
+    field: Field
+    folder: RunFolder
+    _progress: Progress
+    _bar: TaskID
+
+    def describe(self, text: str) -> None:
+        """Say what is being worked on."""
+        self._progress.update(self._bar, description=text)
+
+    def tick(self) -> None:
+        """Advance the bar by one round."""
+        self._progress.advance(self._bar)
+
+    @property
+    def done(self) -> float:
+        """Rounds done so far."""
+        return self._progress.tasks[self._bar].completed
+
+    def complete(self, rounds: float) -> None:
+        """Set the bar, whatever the rounds really took."""
+        self._progress.update(self._bar, completed=rounds)
+
+    def hardware(self) -> Hardware | None:
+        """The chosen backend's numbers; without them only the projections are missing."""
+        try:
+            hardware: Hardware | None = self.field.chosen.worker().call("hardware", timeout_s=self.config.measure.timeout_s)
+        except WorkerError:
+            return None
+        return hardware
+
+
+def run_session(
+    config: RunConfig,
+    covered: str,
+    total: int,
+    work: Callable[[Session], None],
+    conclude: Callable[[RunFolder, Console], int],
+) -> int:
+    """Open or resume the run's folder, start the workers, do ``work``, print, and return the exit code.
+
+    Interrupted, the record keeps what was finished and the way to go on is printed. The record's path comes last.
+    """
+    folder = RunFolder.resume(config.resume) if config.resume else RunFolder.create(Path(config.results), _label(config), _record(config))
+    header, interrupted = "", False
+    try:
+        with _progress(err()) as progress:
+            bar = progress.add_task("starting", total=total)
+            with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
+                folder.describe(covered, _versions(field))
+                header = _header(config, field, folder.record.machine, covered)
+                work(Session(config, field, folder, progress, bar))
+    except KeyboardInterrupt:
+        interrupted = True
+    except BreakevenError:
+        folder.discard()
+        raise
+    path = folder.finish("interrupted" if interrupted else "complete")
+    console = out()
+    console.print(header, soft_wrap=True, markup=False)
+    code = conclude(folder, console)
+    if interrupted:
+        console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", soft_wrap=True, markup=False)
+    console.print(str(path), soft_wrap=True, markup=False)
+    return EXIT_INTERRUPTED if interrupted else code
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _label(config: RunConfig) -> str:
+    return "-".join(word for word in (config.task, str(config.backend["name"]), config.job) if word)
+
+
+def _record(config: RunConfig) -> Record:
+    return Record(
+        task=config.task,
+        status="interrupted",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=describe_machine(),
+        versions=own_versions(),
+        config=dataclasses.asdict(config),
+    )
+
+
+def _versions(field: Field) -> dict[str, str]:
+    """Versions of every engine in the run; clashes keep the backend's name in front."""
+    found: dict[str, str] = {}
+    for team in [*field.teams(), field.oracle]:
+        if team.description:
+            found |= {f"{team.spec.name}:{name}": version for name, version in team.description.versions.items()}
+    return found
+
+
+def _header(config: RunConfig, field: Field, machine: Mapping[str, object], covered: str) -> str:
+    """First line: machine, backend and device, threads, coverage; then who could not take part."""
+    device = field.chosen.description.device if field.chosen.description else "?"
+    where = f"{machine['cpu']}, {machine['cores']} cores"
+    line = f"{where} | backend {field.chosen.spec.name} on {device} | {config.threads} thread(s) | {covered}"
+    dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals) or "none"
+    lines = [line, f"dense baselines: {dense}"]
+    lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items()]
+    return "\n".join(lines)
