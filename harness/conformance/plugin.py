@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from harness.conformance.subjects import Subject
 
-Provider = Callable[[], Iterable["Subject"]]
+Provider = Callable[[], Iterable[Any]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--backend-threads", type=int, default=1, metavar="N", help="threads to open it with (default: 1)")
     group.addoption("--backend-option", action="append", default=[], metavar="KEY=VALUE", help="option of the backend's configuration")
     group.addoption(
-        "--prepare-option", action="append", default=[], metavar="KEY=VALUE", help="option of prepare, for kernels that declare it"
+        "--prepare-option", action="append", default=[], metavar="KEY=VALUE", help="option of prepare, where a kernel declares it"
     )
 
 
@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" not in metafunc.fixturenames:
         return
     provider: Provider | None = getattr(metafunc.module, "conformance_subjects", None)
-    chosen = _chosen(metafunc.config) if metafunc.config.getoption("backend") or provider is None else list(provider())
+    chosen: list[Any] = _chosen(metafunc.config) if metafunc.config.getoption("backend") or provider is None else list(provider())
     metafunc.parametrize("subject", chosen, ids=str, scope="session")
 
 

@@ -13,6 +13,14 @@ from harness.contract.plan import Array
 
 Wrong = Callable[[Array], object]
 
+
+def _misaligned(array: Array) -> Array:
+    raw = np.empty(array.nbytes + 1, np.uint8)
+    shifted = raw[1:].view(np.float32).reshape(array.shape)
+    shifted[...] = array
+    return shifted
+
+
 WRONG: dict[str, tuple[Wrong, str]] = {
     "a list": (lambda a: a.tolist(), "list"),
     "None": (lambda a: None, "NoneType"),
@@ -22,17 +30,10 @@ WRONG: dict[str, tuple[Wrong, str]] = {
     "one axis less": (lambda a: a[0], "shape"),
     "one more element": (lambda a: np.concatenate([a, a[:1]]), "shape"),
     "empty": (lambda a: a[:0], "shape"),
-    "Fortran order": (lambda a: np.asfortranarray(a), "contiguous"),
+    "Fortran order": (np.asfortranarray, "contiguous"),
     "every second": (lambda a: np.repeat(a, 2, axis=-1)[..., ::2], "contiguous"),
-    "misaligned": (lambda a: _misaligned(a), "contiguous"),
+    "misaligned": (_misaligned, "contiguous"),
 }
-
-
-def _misaligned(array: Array) -> Array:
-    raw = np.empty(array.nbytes + 1, np.uint8)
-    shifted = raw[1:].view(np.float32).reshape(array.shape)
-    shifted[...] = array
-    return shifted
 
 
 def _problem(subject: Subject) -> Problem:
