@@ -1,0 +1,112 @@
+"""Find a kernel's costs from a few timed probes, with an error band and the range that was probed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perfmodel.errors import InputError
+from perfmodel.hardware import Hardware
+from perfmodel.kernel import KernelParameters
+from perfmodel.methods.base import MethodModel
+from perfmodel.problem import Problem
+from perfmodel.quantities import probed_ranges
+from perfmodel.regression import Vector, huber_fit
+
+_FOLDS = 8
+_LEAST_BAND = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One timed probe: median seconds of a call for the whole batch, and the FMA peak (FLOP/s) of that moment."""
+
+    problem: Problem
+    density: float
+    seconds: float
+    peak_flops: float
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "peak_flops"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} of sample {self.problem} is {getattr(self, name)!r}; allowed: a positive number")
+
+    @property
+    def work(self) -> float:
+        """Seconds times peak: what stays the same while the clock drifts."""
+        return self.seconds * self.peak_flops
+
+
+def calibrate(model: MethodModel, samples: Sequence[Sample], kernel: KernelParameters, hardware: Hardware) -> KernelParameters:
+    """``kernel`` with costs, band, probed range and probes from ``samples``.
+
+    The costs minimise Huber's loss of the relative errors, none below 0, drawn slightly towards first principles on
+    ``hardware`` so that a term no probe shows keeps a sensible cost. The band holds 80 % of the ratios measured / predicted in a
+    cross-validation that leaves whole problems out. Raises :class:`InputError` for fewer samples than terms, and
+    :class:`MissingNumberError` for what ``hardware`` lacks.
+    """
+    names = list(model.kinds)
+    if len(samples) < len(names):
+        raise InputError(f"{len(samples)} samples for {len(names)} terms of {model.method}; allowed: {len(names)} or more")
+    first = model.first_costs(hardware, kernel)
+    prior = np.array([first[name] for name in names])
+    matrix = np.array([[model.terms(s.problem, s.density, kernel)[name] for name in names] for s in samples])
+    work = np.array([s.work for s in samples])
+    fit = huber_fit(matrix, work, prior)
+    ratios = _held_out_ratios(matrix, work, prior, samples)
+    low, high = np.quantile(ratios, [0.1, 0.9])
+    return dataclasses.replace(
+        kernel,
+        costs={name: float(cost) for name, cost in zip(names, fit.costs, strict=True)},
+        band=(min(float(low), 1 - _LEAST_BAND), max(float(high), 1 + _LEAST_BAND)),
+        probed=probed_ranges([(s.problem, s.density) for s in samples]),
+        probes=tuple(f"{s.problem} density {s.density:.4g}" for s in samples),
+    )
+
+
+def _held_out_ratios(matrix: Vector, work: Vector, prior: Vector, samples: Sequence[Sample]) -> Vector:
+    """Measured over predicted for each sample, predicted from the folds that do not hold its problem."""
+    shapes = sorted({str(s.problem) for s in samples})
+    fold = np.array([shapes.index(str(s.problem)) % _FOLDS for s in samples])
+    ratios = np.ones(len(samples))
+    for k in range(min(_FOLDS, len(shapes))):
+        left_out = fold == k
+        if left_out.all():
+            continue
+        costs = huber_fit(matrix[~left_out], work[~left_out], prior).costs
+        ratios[left_out] = work[left_out] / np.maximum(matrix[left_out] @ costs, 1e-12)
+    return ratios
+
+
+def as_record(kernel: KernelParameters) -> dict[str, Any]:
+    """``kernel`` as plain values for a YAML or JSON file; :func:`from_record` reads them back exactly."""
+    record = dataclasses.asdict(kernel)
+    record["layouts"], record["probes"] = list(kernel.layouts), list(kernel.probes)
+    record["band"] = list(kernel.band) if kernel.band else None
+    record["probed"] = {name: list(pair) for name, pair in kernel.probed.items()}
+    return record
+
+
+def from_record(record: Any) -> KernelParameters:
+    """Read :func:`as_record`; raises :class:`InputError` naming a field that is unknown or has a wrong value."""
+    fields = [field.name for field in dataclasses.fields(KernelParameters)]
+    if not isinstance(record, dict):
+        raise InputError(f"kernel parameters are {record!r}; allowed: a mapping of {', '.join(fields)}")
+    if unknown := [name for name in record if name not in fields]:
+        raise InputError(f"kernel parameters have the unknown field {unknown[0]!r}; allowed: {', '.join(fields)}")
+    try:
+        return KernelParameters(
+            **{
+                **record,
+                "layouts": tuple(record.get("layouts", ("stacked", "flat"))),
+                "band": tuple(record["band"]) if record.get("band") else None,
+                "probed": {name: (float(low), float(high)) for name, (low, high) in record.get("probed", {}).items()},
+                "probes": tuple(record.get("probes", ())),
+            }
+        )
+    except (TypeError, AttributeError) as error:
+        raise InputError(f"kernel parameters cannot be read: {error}") from None

@@ -1,0 +1,91 @@
+"""Winograd convolution F(m x m, 3 x 3): transformed tiles, one small matrix product for each of their points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from perfmodel.errors import InputError
+from perfmodel.hardware import Hardware
+from perfmodel.kernel import KernelParameters
+from perfmodel.methods.base import FLOAT, MethodModel, activation_bytes, byte_cost, call_cost
+from perfmodel.problem import Problem
+
+# Additions and multiplications of one tile's input and output transforms (Lavin and Gray, "Fast Algorithms for
+# Convolutional Neural Networks", CVPR 2016, sec. 4.1: F(2,3) 32 and 24, F(4,3) 156 and 90).
+_TRANSFORM = {2: (32, 24), 4: (156, 90)}
+
+
+class Winograd(MethodModel):
+    """F(2,3) or F(4,3) for 3x3 kernels of stride 1 without dilation; dense, or with zeros in the Winograd domain.
+
+    A tile of m x m outputs takes (m+2)^2 points, so the products shrink by 9 m^2 / (m+2)^2: 2.25 or 4. The weights'
+    transform happens once in ``prepare`` and is not counted. With ``sparse``, ``density`` is that of the *transformed*
+    weights: zeros of the plain weights do not survive the transform.
+
+    ``multiply``: FLOP of the products; ``transform``: FLOP of input and output transforms; ``tiles``: bytes of transformed
+    tiles written and read; ``weights``: bytes of transformed weights; ``activations``: bytes of input and output; ``call``: 1.
+    """
+
+    method = "winograd"
+    kinds: ClassVar[Mapping[str, str]] = {
+        "multiply": "compute",
+        "transform": "compute",
+        "tiles": "bandwidth",
+        "weights": "bandwidth",
+        "activations": "bandwidth",
+        "call": "overhead",
+    }
+
+    def __init__(self, m: int = 2, sparse: bool = False) -> None:
+        """Choose the tile; raises :class:`InputError` for another one than 2 or 4."""
+        if m not in _TRANSFORM:
+            raise InputError(f"m is {m!r}; allowed: 2, 4")
+        self.m, self.sparse = m, sparse
+
+    def check(self, problem: Problem) -> None:
+        """Raise :class:`InputError` for a problem that this method cannot do."""
+        p = problem
+        if (p.kh, p.kw, p.sh, p.sw, p.dh, p.dw) != (3, 3, 1, 1, 0, 0):
+            raise InputError(f"problem {p} is not 3x3 of stride 1 without dilation; winograd does no other")
+
+    def _points(self, problem: Problem) -> tuple[float, float]:
+        """Tiles of the batch, and points of a tile."""
+        return float(problem.mb * -(-problem.oh // self.m) * -(-problem.ow // self.m)), float((self.m + 2) ** 2)
+
+    def flops(self, problem: Problem, density: float) -> float:
+        """Products and transforms; raises :class:`InputError` for a problem it does not do."""
+        terms = self.terms(problem, density, KernelParameters())
+        return terms["multiply"] + terms["transform"]
+
+    def traffic(self, problem: Problem, density: float) -> dict[str, float]:
+        """Operands and transformed weights from memory; transformed tiles through L2."""
+        terms = self.terms(problem, density, KernelParameters())
+        return {"memory": terms["activations"] + terms["weights"], "l2": terms["activations"] + terms["tiles"]}
+
+    def terms(self, problem: Problem, density: float, kernel: KernelParameters) -> dict[str, float]:
+        """Counts of the terms, as the class describes them."""
+        self.check(problem)
+        p, (tiles, points) = problem, self._points(problem)
+        into, out = _TRANSFORM[self.m]
+        share = density if self.sparse else 1.0
+        return {
+            "multiply": share * 2 * tiles * points * p.ic // p.g * p.oc,
+            "transform": tiles * (into * p.ic + out * p.oc),
+            "tiles": 2 * FLOAT * tiles * points * (p.ic + p.oc),
+            "weights": share * (2 if self.sparse else 1) * FLOAT * points * p.oc * p.ic / p.g,
+            "activations": sum(activation_bytes(p)),
+            "call": 1.0,
+        }
+
+    def first_costs(self, hardware: Hardware, kernel: KernelParameters) -> dict[str, float]:
+        """Costs from first principles."""
+        alpha = kernel.alpha if kernel.alpha is not None else (2.0 if self.sparse else 1.25)
+        return {
+            "multiply": alpha,
+            "transform": 2.0,
+            "tiles": byte_cost(hardware, "l2"),
+            "weights": byte_cost(hardware, "l3"),
+            "activations": byte_cost(hardware, "l3"),
+            "call": call_cost(hardware),
+        }

@@ -1,0 +1,190 @@
+"""Every method model: counts by hand, monotone times, costs that cover the terms, and refusals."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from perfmodel import Hardware, InputError, MissingNumberError, Problem, Quantity
+from perfmodel.kernel import KernelParameters
+from perfmodel.methods import Dense, DirectSparse, Fft, LoweredSparse, LowRank, Winograd
+from perfmodel.methods.base import byte_cost
+
+HARDWARE = Hardware(
+    "v",
+    "toaster",
+    numbers={
+        "peak_flops": Quantity(176e9, "FLOP/s"),
+        "bandwidth": Quantity(14e9, "B/s"),
+        "bandwidth_l1": Quantity(337e9, "B/s"),
+        "bandwidth_l2": Quantity(137e9, "B/s"),
+        "call_overhead": Quantity(2e-6, "s"),
+    },
+)
+KERNEL = KernelParameters(lanes=16, tile=28)
+CONV3 = Problem.parse("ic256ih13oc384kh3ph1")
+SPARSE = [DirectSparse(), LoweredSparse(), Winograd(2, sparse=True), Winograd(4, sparse=True)]
+DENSE = [Dense("im2col"), Dense("direct"), Winograd(2), Winograd(4), Fft(), Fft(16), LowRank("tucker2", (32, 48)), LowRank("cp", 40)]
+PROBLEMS = ["ic256ih13oc384kh3ph1", "mb3ic7ih9iw5oc5kh3kw3ph1pw1", "mb16ic3ih12oc1kh3", "ic1ih3oc1kh3"]
+
+
+def identify(model) -> str:
+    return " ".join([type(model).__name__, *(str(v) for v in vars(model).values() if not isinstance(v, Dense))])
+
+
+@pytest.mark.parametrize("model", SPARSE + DENSE, ids=identify)
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_terms_costs_and_kinds_agree_and_seconds_are_their_sum(model, text):
+    problem = Problem.parse(text)
+    terms, costs = model.terms(problem, 0.3, KERNEL), model.first_costs(HARDWARE, KERNEL)
+    assert set(terms) == set(costs) == set(model.kinds)
+    assert set(model.kinds.values()) <= {"compute", "bandwidth", "overhead"}
+    assert all(math.isfinite(v) and v >= 0 for v in [*terms.values(), *costs.values()])
+    timing = model.seconds(problem, 0.3, HARDWARE, KERNEL)
+    assert timing.seconds == pytest.approx(sum(costs[name] * terms[name] for name in terms) / 176e9)
+    assert sum(timing.shares.values()) == pytest.approx(1.0)
+    assert timing.bound in model.kinds.values()
+    assert set(model.traffic(problem, 0.3)) == {"l2", "memory"}
+    assert model.flops(problem, 0.3) > 0
+
+
+@pytest.mark.parametrize("model", SPARSE, ids=identify)
+def test_sparse_times_rise_with_density(model):
+    times = [model.seconds(CONV3, i / 20, HARDWARE, KERNEL).seconds for i in range(21)]
+    assert times == sorted(times)
+    assert times[-1] > 3 * times[0]
+
+
+@pytest.mark.parametrize("model", DENSE, ids=identify)
+def test_dense_times_do_not_depend_on_density(model):
+    assert model.seconds(CONV3, 0.0, HARDWARE, KERNEL) == model.seconds(CONV3, 1.0, HARDWARE, KERNEL)
+
+
+@pytest.mark.parametrize("model", SPARSE + DENSE, ids=identify)
+def test_density_outside_is_refused(model):
+    with pytest.raises(InputError, match="density is nan; allowed: 0 to 1"):
+        model.seconds(CONV3, math.nan, HARDWARE, KERNEL)
+
+
+@pytest.mark.parametrize("model", SPARSE + DENSE, ids=identify)
+def test_missing_number_is_named(model):
+    with pytest.raises(MissingNumberError, match="hardware 'd' has no peak_flops; known numbers: none"):
+        model.seconds(CONV3, 0.1, Hardware("v", "d"), KERNEL)
+
+
+def test_calibrated_costs_replace_first_principles():
+    kernel = KernelParameters(costs={"multiply": 2.0})
+    found = Dense("direct").seconds(CONV3, 1.0, HARDWARE, kernel)
+    assert found.seconds == pytest.approx(2 * CONV3.flops / 176e9)
+    assert (found.bound, found.shares["multiply"]) == ("compute", 1.0)
+
+
+def test_bytes_cost_what_the_next_known_level_costs():
+    assert byte_cost(HARDWARE, "l1") == pytest.approx(176 / 337)
+    assert byte_cost(HARDWARE, "l2") == pytest.approx(176 / 137)
+    assert byte_cost(HARDWARE, "l3") == pytest.approx(176 / 14)
+    assert byte_cost(HARDWARE, "memory") == pytest.approx(176 / 14)
+
+
+def test_direct_sparse_by_hand():
+    terms = DirectSparse().terms(CONV3, 0.1, KernelParameters(lanes=16, tile=30, layouts=("stacked",)))
+    nonzeros = 0.1 * 384 * 256 * 9
+    # 13 vectors of 16 lanes, one tile, 15 vectors of each input channel: 26 channels a block, 10 blocks.
+    assert terms["multiply"] == pytest.approx(2 * 16 * 13 * nonzeros)
+    assert terms["fetch"] == pytest.approx(nonzeros)
+    assert terms["row"] == 384 * math.ceil(256 * 15 * 64 / 24576)
+    assert terms["pack"] == 256 * 15 * 64
+    assert terms["output"] == 4 * 384 * 169
+    assert terms["call"] == 1.0
+
+
+def test_direct_sparse_at_density_0_still_writes_its_output():
+    terms = DirectSparse().terms(CONV3, 0.0, KERNEL)
+    assert (terms["multiply"], terms["fetch"], terms["stream"]) == (0.0, 0.0, 0.0)
+    assert terms["output"] > 0
+
+
+def test_paper_bytes_come_back_as_memory_traffic():
+    found = DirectSparse().traffic(Problem.parse("g2ic384ih13oc256kh3ph1"), 1.0)
+    assert found["memory"] == 432_640 + 2 * 1_769_472
+
+
+def test_lowered_input_only_where_it_must_be_built():
+    model = LoweredSparse()
+    assert model.terms(CONV3, 0.1, KERNEL)["lower"] == 4 * 256 * 9 * 169
+    assert model.terms(Problem.parse("ic480ih14oc192kh1"), 0.1, KERNEL)["lower"] == 0
+    assert model.terms(Problem.parse("ic480ih14oc192kh1sh2"), 0.1, KERNEL)["lower"] == 4 * 480 * 49
+
+
+@pytest.mark.parametrize(("m", "gain"), [(2, 2.25), (4, 4.0)])
+def test_winograd_saves_what_the_literature_says(m, gain):
+    problem = Problem.parse("ic64ih56oc64kh3ph1")
+    terms = Winograd(m).terms(problem, 1.0, KERNEL)
+    assert problem.flops / terms["multiply"] == pytest.approx(gain)
+    assert terms["transform"] == (56 // m) ** 2 * 64 * {2: 32 + 24, 4: 156 + 90}[m]
+
+
+def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
+    dense, sparse = (Winograd(2, sparse=s).terms(CONV3, 0.25, KERNEL) for s in (False, True))
+    assert sparse["multiply"] == pytest.approx(0.25 * dense["multiply"])
+    assert sparse["weights"] == pytest.approx(0.5 * dense["weights"])
+    assert sparse["tiles"] == dense["tiles"]
+
+
+def test_fft_counts_by_hand():
+    problem = Problem.parse("mb2ic3ih8oc5kh3ph1")  # one tile of 10x10 an image: 10 x 6 complex points
+    terms = Fft().terms(problem, 1.0, KERNEL)
+    assert terms["multiply"] == 8 * 2 * 60 * 15
+    assert terms["transform"] == pytest.approx(2.5 * 100 * math.log2(100) * 2 * 8)
+    assert Fft(6).terms(problem, 1.0, KERNEL)["multiply"] == 8 * 2 * 4 * (6 * 4) * 15
+
+
+def test_depthwise_layers_fill_their_vectors_with_pixels():
+    depthwise = Problem.parse("g64ic64ih28oc64kh3ph1")
+    assert Dense("direct").terms(depthwise, 1.0, KERNEL)["multiply"] == depthwise.flops
+    grouped = Problem.parse("g32ic64ih28oc64kh3ph1")
+    assert Dense("direct").terms(grouped, 1.0, KERNEL)["multiply"] == 8 * grouped.flops
+
+
+def test_low_rank_chains():
+    problem = Problem.parse('mb2ic64ih28iw20oc96kh5kw3sh2sw1ph2pw1n"x"')
+    first, core, last = LowRank("tucker2", (16, 24)).chain(problem)
+    assert [str(part) for part in (first, core, last)] == [
+        "g1mb2ic64ih28iw20oc16oh28ow20kh1kw1sh1sw1ph0pw0dh0dw0",
+        "g1mb2ic16ih28iw20oc24oh14ow20kh5kw3sh2sw1ph2pw1dh0dw0",
+        "g1mb2ic24ih14iw20oc96oh14ow20kh1kw1sh1sw1ph0pw0dh0dw0",
+    ]
+    chain = LowRank("cp", 8).chain(problem)
+    assert [str(part) for part in chain] == [
+        "g1mb2ic64ih28iw20oc8oh28ow20kh1kw1sh1sw1ph0pw0dh0dw0",
+        "g8mb2ic8ih28iw20oc8oh14ow20kh5kw1sh2sw1ph2pw0dh0dw0",
+        "g8mb2ic8ih14iw20oc8oh14ow20kh1kw3sh1sw1ph0pw1dh0dw0",
+        "g1mb2ic8ih14iw20oc96oh14ow20kh1kw1sh1sw1ph0pw0dh0dw0",
+    ]
+    assert LowRank("cp", 8).flops(problem, 1.0) == sum(part.flops for part in chain)
+    assert LowRank("tucker2", 16).ranks == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dense("fast"), "algorithm is 'fast'; allowed: im2col, direct"),
+        (lambda: Winograd(3), "m is 3; allowed: 2, 4"),
+        (
+            lambda: Winograd(2).terms(Problem.parse("ic3ih9oc4kh5"), 1.0, KERNEL),
+            "is not 3x3 of stride 1 without dilation; winograd does no other",
+        ),
+        (lambda: Winograd(2).flops(Problem.parse("ic3ih9oc4kh3sh2"), 1.0), "is not 3x3 of stride 1 without dilation"),
+        (lambda: Fft(1), "size is 1; allowed: a whole number from 2, or None for the whole image"),
+        (lambda: Fft(4).flops(Problem.parse("ic3ih9oc4kh5"), 1.0), "size is 4; allowed for a kernel that covers 5x5: 5 or more"),
+        (lambda: LowRank("svd", 3), "form is 'svd'; allowed: tucker2, cp"),
+        (lambda: LowRank("cp", (3, 4)), r"rank is \(3, 4\); allowed for cp: a whole number from 1"),
+        (lambda: LowRank("tucker2", 0), "rank is 0; allowed for tucker2: one or two whole numbers from 1"),
+        (lambda: LowRank("tucker2", ()), r"rank is \(\); allowed for tucker2"),
+        (lambda: LowRank("cp", 3).flops(Problem.parse("g2ic4ih9oc4kh3"), 1.0), "problem has 2 groups; allowed: 1 for low_rank"),
+    ],
+)
+def test_refusals(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
