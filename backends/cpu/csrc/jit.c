@@ -1,0 +1,172 @@
+/* Generated code: making, running and freeing it. */
+#include "jit_internal.h"
+
+#include <immintrin.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define AVX512 __attribute__((target("avx512f")))
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+const char *bk_jit_obstacle(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") ? NULL : "this processor has no AVX-512";
+}
+
+static __mmask16 AVX512 low_lanes(int64_t n) { return n >= JIT_LANES ? 0xFFFF : (__mmask16)((1u << n) - 1u); }
+
+/* Each writes whole vectors from `to` on: n floats, then zeros. */
+static void AVX512 clear(float *to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += JIT_LANES) _mm512_storeu_ps(to + i, _mm512_setzero_ps());
+}
+
+static void AVX512 copy(float *to, const float *from, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + JIT_LANES <= n; i += JIT_LANES) _mm512_storeu_ps(to + i, _mm512_loadu_ps(from + i));
+    if (i < n) _mm512_storeu_ps(to + i, _mm512_maskz_loadu_ps(low_lanes(n - i), from + i));
+}
+
+static void AVX512 copy_every_second(float *to, const float *from, int64_t n)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    for (int64_t i = 0; i < n; i += JIT_LANES) {
+        int64_t floats = 2 * (n - i) - 1; /* the last one needed is even, so nothing past it is touched */
+        __m512 low = _mm512_maskz_loadu_ps(low_lanes(floats), from + 2 * i);
+        __m512 high = floats > JIT_LANES ? _mm512_maskz_loadu_ps(low_lanes(floats - JIT_LANES), from + 2 * i + JIT_LANES) : _mm512_setzero_ps();
+        _mm512_storeu_ps(to + i, _mm512_maskz_permutex2var_ps(low_lanes(n - i), low, even, high));
+    }
+}
+
+static void AVX512 copy_strided(float *to, const float *from, int64_t n, int64_t stride)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = from[i * stride];
+    if (n % JIT_LANES) _mm512_mask_storeu_ps(to + n, low_lanes(JIT_LANES - n % JIT_LANES), _mm512_setzero_ps());
+}
+
+/* The planes of one strip of one group. */
+static void AVX512 pack(const struct bk_jit *jit, const float *x, float *planes, int64_t strip)
+{
+    const struct jit_step *first = jit->steps + jit->step_start[strip], *end = jit->steps + jit->step_start[strip + 1];
+    int64_t stride = jit->problem.sw, channel = jit->problem.ih * jit->problem.iw;
+    for (int64_t c = 0; c < jit->in; c++, x += channel, planes += jit->phases * jit->plane)
+        for (const struct jit_step *step = first; step < end; step++) {
+            if (step->source < 0) clear(planes + step->target, step->count);
+            else if (stride == 1) copy(planes + step->target, x + step->source, step->count);
+            else if (stride == 2) copy_every_second(planes + step->target, x + step->source, step->count);
+            else copy_strided(planes + step->target, x + step->source, step->count, stride);
+        }
+}
+
+static void run_block(const struct bk_jit *jit, const struct jit_block *block, const float *planes, float *y, int64_t strip)
+{
+    int64_t first = strip * jit->strip_tiles, end = smaller(first + jit->strip_tiles, jit->tiles);
+    const struct jit_mark *marks = jit->marks + first * jit->vectors;
+    y += block->first * jit->problem.oh * jit->problem.ow;
+    for (int64_t t = first; t < end; t++, planes += jit->vectors * JIT_LANES, marks += jit->vectors)
+        block->code(planes, block->values, y, block->constants, marks);
+}
+
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
+{
+    const struct bk_problem *p = &jit->problem;
+    int64_t packed = -1;
+    double packing = 0;
+    for (int64_t unit = from; unit < to; unit++) {
+        int64_t chunk = unit % jit->chunks, source = unit / jit->chunks, strip = source % jit->strips;
+        int64_t group = source / jit->strips % p->g, image = source / jit->strips / p->g;
+        if (source != packed) {
+            double start = clock ? clock() : 0;
+            pack(jit, x + (image * p->ic + group * jit->in) * p->ih * p->iw, scratch, strip);
+            packing += clock ? clock() - start : 0;
+            packed = source;
+        }
+        const int64_t *cut = jit->chunk_start + group * (jit->chunks + 1) + chunk;
+        float *channels = y + (image * p->oc + group * jit->out) * p->oh * p->ow;
+        for (int64_t b = cut[0]; b < cut[1]; b++) run_block(jit, jit->block + group * jit->blocks + b, scratch, channels, strip);
+    }
+    return packing;
+}
+
+/* Cut each group's blocks into chunks of about equal numbers of non-zeros. */
+static int cut_chunks(struct bk_jit *jit)
+{
+    jit->chunk_start = malloc((size_t)(jit->problem.g * (jit->chunks + 1)) * sizeof *jit->chunk_start);
+    if (!jit->chunk_start) return -1;
+    for (int64_t g = 0; g < jit->problem.g; g++) {
+        const struct jit_block *block = jit->block + g * jit->blocks;
+        int64_t total = 0, seen = 0, b = 0, *start = jit->chunk_start + g * (jit->chunks + 1);
+        for (int64_t i = 0; i < jit->blocks; i++) total += block[i].nonzeros;
+        for (int64_t c = 0; c < jit->chunks; c++) {
+            while (b < jit->blocks && (double)seen + 0.5 * (double)block[b].nonzeros < (double)total * (double)c / (double)jit->chunks)
+                seen += block[b++].nonzeros;
+            start[c] = b;
+        }
+        start[0] = 0;
+        start[jit->chunks] = jit->blocks;
+    }
+    return 0;
+}
+
+static int build(struct bk_jit *jit, const float *weight, const float *bias, int relu, int threads, int64_t strip_tiles, char *message)
+{
+    const struct bk_problem *p = &jit->problem;
+    int64_t weights = p->oc * (p->ic / p->g) * p->kh * p->kw;
+    for (int64_t i = 0; i < weights; i++) jit->nonzeros += weight[i] != 0;
+    if (jit_layout(jit, threads < 1 ? 1 : threads, strip_tiles, message) || jit_generate(jit, weight, bias, relu, message)) return -1;
+    if (!cut_chunks(jit)) return 0;
+    snprintf(message, BK_MESSAGE, "no memory for the plan");
+    return -1;
+}
+
+struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                           int64_t strip_tiles, char *message)
+{
+    const char *obstacle = bk_jit_obstacle();
+    struct bk_jit *jit = obstacle ? NULL : calloc(1, sizeof *jit);
+    if (!jit) {
+        snprintf(message, BK_MESSAGE, "%s", obstacle ? obstacle : "no memory for the plan");
+        return NULL;
+    }
+    jit->problem = *problem;
+    if (!build(jit, weight, bias, relu, threads, strip_tiles, message)) return jit;
+    bk_jit_free(jit);
+    return NULL;
+}
+
+void bk_jit_free(struct bk_jit *jit)
+{
+    if (!jit) return;
+    if (jit->memory) munmap(jit->memory, jit->memory_bytes);
+    free(jit->tap);
+    free(jit->marks);
+    free(jit->steps);
+    free(jit->step_start);
+    free(jit->chunk_start);
+    free(jit->block);
+    free(jit->values);
+    free(jit->constants);
+    free(jit);
+}
+
+void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
+{
+    const struct bk_problem *p = &jit->problem;
+    *info = (struct bk_jit_info){
+        .units = p->mb * p->g * jit->strips * jit->chunks,
+        .scratch_floats = jit->in * jit->phases * jit->plane + JIT_LANES, /* the last copy may write whole vectors */
+        .channels = (jit->out + jit->blocks - 1) / jit->blocks,
+        .vectors = jit->vectors,
+        .tiles = jit->tiles,
+        .strips = jit->strips,
+        .chunks = jit->chunks,
+        .pitch = jit->pitch,
+        .nonzeros = jit->nonzeros,
+        .code_bytes = (int64_t)jit->code_bytes,
+        .lanes = (double)(p->oh * p->ow) / (double)(jit->tiles * jit->vectors * JIT_LANES),
+    };
+}

@@ -1,0 +1,51 @@
+/* Direct sparse convolution by machine code written for one layer's pattern of non-zeros (x86-64, AVX-512).
+ *
+ *   y[n][o][i][j] = max(bias[o] + sum over non-zeros (o, c, r, s) of w * x[n][c][i*sh + r*dh - ph][j*sw + s*dw - pw], floor)
+ *   x, y: NCHW; weight: OIHW; floor is 0 with ReLU, else minus infinity.
+ *
+ * Layout. The outputs of an image are numbered q = i * pitch + j: rows side by side in the lanes, the zeros at a row's end
+ * being those at the start of the next (pitch = iw + pw for stride 1). Each input channel becomes sh*sw planes (one per
+ * stride phase in use) numbered the same way, so tap (r, s) of every output reads lane q + constant. Lanes between two rows
+ * hold garbage and are squeezed out at the store.
+ *
+ * Code. A block of up to 28 output channels times 16 outputs (fewer channels: more outputs) is summed in registers over all
+ * input channels; no partial sum is ever stored. For each tap that any of the block's channels uses, the input vector is made
+ * once: one or two aligned loads, shared between neighbouring taps, and a shift across lanes (valignd). For each non-zero
+ * one FMA follows, with its value broadcast from memory by the FMA itself; registers and offsets are in the instructions.
+ *
+ * Bound. One FMA a non-zero and 16 outputs; loads a FMA: half a slot (Zen 4) or one (Intel) for the value, 0.1 to 0.3 for
+ * inputs at density 0.1. Code is 10 to 12 bytes a non-zero, fetched once a tile from L2 or L3.
+ *
+ * Parallel. Work units are (image, group, strip of tiles, chunk of output channels); each packs the planes of its strip
+ * into the caller's scratch memory and needs nothing of the others.
+ */
+#ifndef BREAKEVEN_JIT_H
+#define BREAKEVEN_JIT_H
+
+#include "problem.h"
+
+#include <stddef.h>
+
+struct bk_jit;
+
+struct bk_jit_info {
+    int64_t units, scratch_floats; /* scratch of one thread */
+    int64_t channels, vectors;     /* the largest block: output channels x vectors of 16 outputs */
+    int64_t tiles, strips, chunks, pitch, nonzeros, code_bytes;
+    double lanes; /* share of computed lanes that are outputs */
+};
+
+/* NULL if code can be generated for this machine, else why not. */
+const char *bk_jit_obstacle(void);
+
+/* Write the code for `weight` (OIHW) of a problem that is known to be sound. strip_tiles: tiles packed at a time, 0 to choose.
+ * NULL with `message` when the problem is too large or the system refuses executable memory. */
+struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                           int64_t strip_tiles, char *message);
+void bk_jit_free(struct bk_jit *jit);
+void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info);
+
+/* Units [from, to) of one call; returns the seconds spent on packing if `clock` is given. scratch: 64-byte aligned. */
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void));
+
+#endif

@@ -1,0 +1,62 @@
+/* Records that pass between the jit_*.c files. */
+#ifndef BREAKEVEN_JIT_INTERNAL_H
+#define BREAKEVEN_JIT_INTERNAL_H
+
+#include "jit.h"
+
+#define JIT_LANES 16
+#define JIT_SUMS 28       /* registers that hold sums; the other four hold inputs */
+#define JIT_MOST_VECTORS 8
+
+/* Where the 16 lanes of one output vector go in y's channel. */
+struct jit_mark {
+    uint16_t squeeze;  /* lanes that are outputs */
+    uint16_t store;    /* as many low bits */
+    int32_t position;  /* floats from the channel's start */
+};
+
+/* One step of packing a channel: `count` floats of a plane from x (every sw-th float), or zeros where source < 0. */
+struct jit_step {
+    int32_t target, count;
+    int64_t source;
+};
+
+struct jit_tap {
+    int32_t index;  /* r * kw + s */
+    int32_t offset; /* lanes from output to input, phase plane included */
+};
+
+typedef void (*jit_code)(const float *planes, const float *values, float *y, const float *constants, const struct jit_mark *marks);
+
+/* One block of output channels of a group. `constants`: a bias per channel, then the floor. */
+struct jit_block {
+    jit_code code;
+    const float *values, *constants;
+    int64_t first, channels, nonzeros;
+};
+
+struct bk_jit {
+    struct bk_problem problem;        /* unpadded 1x1 layers: as one row */
+    int64_t in, out, blocks;          /* per group */
+    int64_t pitch, plane, phases;     /* floats of a row and of a plane; planes a channel */
+    int64_t vectors, tiles;           /* output vectors a tile, tiles an image */
+    int64_t strip_tiles, strips, chunks;
+    int64_t taps, nonzeros;
+    struct jit_tap *tap;              /* [taps] by offset */
+    struct jit_mark *marks;           /* [tiles * vectors] */
+    struct jit_step *steps;
+    int64_t *step_start;              /* [strips + 1] */
+    int64_t *chunk_start;             /* [g][chunks + 1] blocks */
+    struct jit_block *block;          /* [g][blocks] */
+    float *values, *constants;
+    void *memory;                     /* the code's pages */
+    size_t memory_bytes, code_bytes;
+};
+
+/* jit_layout.c: fill every field up to `chunks`, taps, marks and steps; -1 with a message when something does not fit. */
+int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *message);
+
+/* jit_code.c: fill block, values, constants and the code; -1 with a message. */
+int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message);
+
+#endif

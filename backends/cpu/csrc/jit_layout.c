@@ -1,0 +1,198 @@
+/* Generated code: from problem to planes, taps, tiles and strips. */
+#include "jit_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the planes of a strip may occupy: of L1 when each tile's planes are read by every block in turn, else of L2. */
+enum { L1_SHARE = 24 << 10, L2_SHARE = 384 << 10 };
+/* Code and values of all blocks that may be streamed from L2 for every single tile. */
+enum { CODE_SHARE = 768 << 10, CODE_BYTES_A_NONZERO = 15 };
+
+#define FAIL(...)                                   \
+    do {                                            \
+        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
+        return -1;                                  \
+    } while (0)
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
+static int64_t whole_vectors(int64_t lanes) { return ceil_div(lanes, JIT_LANES) * JIT_LANES; }
+
+/* The stride phases of one axis that taps use: phase[k] is the k-th in use, which[t] the one that tap t reads. */
+struct axis {
+    int64_t phases, *phase, *which;
+};
+
+static int make_axis(struct axis *axis, int64_t taps, int64_t dilation, int64_t stride)
+{
+    axis->phases = 0;
+    axis->phase = calloc((size_t)(2 * taps), sizeof *axis->phase);
+    if (!axis->phase) return -1;
+    axis->which = axis->phase + taps;
+    for (int64_t t = 0; t < taps; t++) {
+        int64_t k = 0;
+        while (k < axis->phases && axis->phase[k] != t * dilation % stride) k++;
+        if (k == axis->phases) axis->phase[axis->phases++] = t * dilation % stride;
+        axis->which[t] = k;
+    }
+    return 0;
+}
+
+/* First column of a plane row that holds input, and the first past it. */
+static int64_t lead(const struct bk_problem *p, int64_t phase) { return ceil_div(p->pw - phase, p->sw); }
+static int64_t past(const struct bk_problem *p, int64_t phase) { return ceil_div(p->iw + p->pw - phase, p->sw); }
+
+/* Shortest distance between rows at which whatever a tap reads past its row's end is zero, as it would be in padding. */
+static int64_t find_pitch(const struct bk_problem *p, const struct axis *columns)
+{
+    int64_t width = p->ow + (p->kw - 1) * p->dw / p->sw, leading = INT64_MAX, end = 0;
+    for (int64_t k = 0; k < columns->phases; k++) {
+        leading = smaller(leading, lead(p, columns->phase[k]));
+        end = larger(end, past(p, columns->phase[k]));
+    }
+    return larger(p->ow, smaller(width, larger(end, width - leading)));
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct jit_tap *s = a, *t = b;
+    return (s->offset > t->offset) - (s->offset < t->offset);
+}
+
+static int make_taps(struct bk_jit *jit, const struct axis *rows, const struct axis *columns)
+{
+    const struct bk_problem *p = &jit->problem;
+    jit->taps = p->kh * p->kw;
+    jit->tap = malloc((size_t)jit->taps * sizeof *jit->tap);
+    if (!jit->tap) return -1;
+    for (int64_t r = 0, k = 0; r < p->kh; r++)
+        for (int64_t s = 0; s < p->kw; s++, k++) {
+            int64_t phase = rows->which[r] * columns->phases + columns->which[s];
+            jit->tap[k].index = (int32_t)k;
+            jit->tap[k].offset = (int32_t)(phase * jit->plane + r * p->dh / p->sh * jit->pitch + s * p->dw / p->sw);
+        }
+    qsort(jit->tap, (size_t)jit->taps, sizeof *jit->tap, by_offset);
+    return 0;
+}
+
+static int make_marks(struct bk_jit *jit)
+{
+    const struct bk_problem *p = &jit->problem;
+    int64_t n = jit->tiles * jit->vectors;
+    jit->marks = calloc((size_t)n, sizeof *jit->marks);
+    if (!jit->marks) return -1;
+    for (int64_t k = 0; k < n; k++) {
+        struct jit_mark *mark = jit->marks + k;
+        for (int64_t lane = JIT_LANES - 1; lane >= 0; lane--) {
+            int64_t i = (k * JIT_LANES + lane) / jit->pitch, j = (k * JIT_LANES + lane) % jit->pitch;
+            if (i >= p->oh || j >= p->ow) continue;
+            mark->squeeze |= (uint16_t)(1u << lane);
+            mark->store = (uint16_t)(mark->store << 1 | 1);
+            mark->position = (int32_t)(i * p->ow + j);
+        }
+    }
+    return 0;
+}
+
+/* Steps that fill one plane for a strip, in rising order: each writes whole vectors, so its tail may cover the next gap. */
+static int64_t plane_steps(const struct bk_jit *jit, int64_t strip, int64_t a, int64_t b, int64_t target, struct jit_step *out)
+{
+    const struct bk_problem *p = &jit->problem;
+    int64_t first = strip * jit->strip_tiles * jit->vectors * JIT_LANES, end = first + jit->plane, done = first, n = 0;
+    for (int64_t i = first / jit->pitch; i * jit->pitch < end; i++) {
+        int64_t y = i * p->sh + a - p->ph, start = i * jit->pitch;
+        int64_t from = larger(start + lead(p, b), first), to = smaller(start + smaller(past(p, b), jit->pitch), end);
+        if (y < 0 || y >= p->ih || from >= to) continue;
+        if (from > done) out[n++] = (struct jit_step){(int32_t)(target + done - first), (int32_t)(from - done), -1};
+        out[n++] = (struct jit_step){(int32_t)(target + from - first), (int32_t)(to - from), y * p->iw + (from - start) * p->sw + b - p->pw};
+        done = from + whole_vectors(to - from);
+    }
+    if (done < end) out[n++] = (struct jit_step){(int32_t)(target + done - first), (int32_t)(end - done), -1};
+    return n;
+}
+
+static int make_steps(struct bk_jit *jit, const struct axis *rows, const struct axis *columns)
+{
+    int64_t most = jit->strips * jit->phases * (2 * (jit->plane / jit->pitch + 2) + 1), n = 0;
+    jit->steps = malloc((size_t)most * sizeof *jit->steps);
+    jit->step_start = malloc((size_t)(jit->strips + 1) * sizeof *jit->step_start);
+    if (!jit->steps || !jit->step_start) return -1;
+    for (int64_t strip = 0; strip < jit->strips; strip++) {
+        jit->step_start[strip] = n;
+        for (int64_t k = 0; k < jit->phases; k++)
+            n += plane_steps(jit, strip, rows->phase[k / columns->phases], columns->phase[k % columns->phases], k * jit->plane, jit->steps + n);
+    }
+    jit->step_start[jit->strips] = n;
+    return 0;
+}
+
+/* Tiles a strip, so that its planes stay in cache while every block reads them; `reach`: lanes past a tile that taps read. */
+static int64_t find_strip(const struct bk_jit *jit, int64_t reach, int threads)
+{
+    const struct bk_problem *p = &jit->problem;
+    int64_t lanes = jit->vectors * JIT_LANES;
+    int64_t share = reach == 0 && jit->nonzeros * CODE_BYTES_A_NONZERO <= CODE_SHARE ? L1_SHARE : L2_SHARE;
+    int64_t most = larger((share / 4 / (jit->in * jit->phases) - whole_vectors(reach)) / lanes, ceil_div(2 * reach, lanes));
+    int64_t strips = ceil_div(jit->tiles, larger(1, most));
+    while (strips < jit->tiles && p->mb * p->g * strips * jit->blocks < threads) strips++;
+    return ceil_div(jit->tiles, strips);
+}
+
+/* Chunks of blocks: as few as keep all threads busy, since every chunk packs its input again. */
+static int64_t find_chunks(const struct bk_jit *jit, int threads)
+{
+    int64_t units = jit->problem.mb * jit->problem.g * jit->strips, chunks = 1;
+    while (chunks < jit->blocks && units * chunks % threads && units * chunks < 4 * threads) chunks++;
+    return chunks;
+}
+
+/* Output vectors a tile: one, or more where a group has few output channels, so that sums fill the registers. */
+static void make_tiles(struct bk_jit *jit)
+{
+    int64_t span = (jit->problem.oh - 1) * jit->pitch + jit->problem.ow, vectors = ceil_div(span, JIT_LANES);
+    jit->blocks = ceil_div(jit->out, JIT_SUMS);
+    int64_t most = smaller(JIT_SUMS / ceil_div(jit->out, jit->blocks), JIT_MOST_VECTORS);
+    jit->tiles = ceil_div(vectors, most);
+    jit->vectors = ceil_div(vectors, jit->tiles);
+}
+
+static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, int64_t strip_tiles, char *message)
+{
+    const struct bk_problem *p = &jit->problem;
+    jit->pitch = find_pitch(p, columns);
+    jit->phases = rows->phases * columns->phases;
+    int64_t reach = (p->kh - 1) * p->dh / p->sh * jit->pitch + (p->kw - 1) * p->dw / p->sw, bytes;
+    if (jit->pitch * p->oh > INT32_MAX / 8 || reach > INT32_MAX / 8) FAIL("an image is too large for generated code");
+    if (p->oh * p->ow > INT32_MAX / 4 / JIT_SUMS) FAIL("%lldx%lld outputs are too many for generated code", (long long)p->oh, (long long)p->ow);
+    make_tiles(jit);
+    jit->strip_tiles = strip_tiles > 0 ? smaller(strip_tiles, jit->tiles) : find_strip(jit, reach, threads);
+    jit->strips = ceil_div(jit->tiles, jit->strip_tiles);
+    jit->chunks = find_chunks(jit, threads);
+    jit->plane = jit->strip_tiles * jit->vectors * JIT_LANES + whole_vectors(reach);
+    if (jit->plane / JIT_LANES % 2 == 0) jit->plane += JIT_LANES; /* an odd number of cache lines uses all sets of L1 */
+    if (__builtin_mul_overflow(jit->in * jit->phases, jit->plane * 4, &bytes) || bytes > INT32_MAX / 2)
+        FAIL("the planes of %lld channels are too large for generated code", (long long)jit->in);
+    if (make_taps(jit, rows, columns) || make_marks(jit) || make_steps(jit, rows, columns)) FAIL("no memory for the plan");
+    return 0;
+}
+
+int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *message)
+{
+    struct bk_problem *p = &jit->problem;
+    jit->in = p->ic / p->g;
+    jit->out = p->oc / p->g;
+    if (p->kh * p->kw == 1 && p->sh == 1 && p->sw == 1 && p->oh == p->ih && p->ow == p->iw && p->ph == 0 && p->pw == 0) {
+        p->iw = p->ow = p->ih * p->iw;
+        p->ih = p->oh = 1;
+    }
+    struct axis rows = {0}, columns = {0};
+    int status = -1;
+    if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw)) snprintf(message, BK_MESSAGE, "no memory for the plan");
+    else status = place(jit, &rows, &columns, threads, strip_tiles, message);
+    free(rows.phase);
+    free(columns.phase);
+    return status;
+}

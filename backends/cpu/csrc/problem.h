@@ -1,0 +1,14 @@
+/* A convolution as the C files pass it on. */
+#ifndef BREAKEVEN_PROBLEM_H
+#define BREAKEVEN_PROBLEM_H
+
+#include <stdint.h>
+
+#define BK_MESSAGE 200 /* bytes of an error message */
+
+/* benchdnn's letters, except that dh, dw are steps (1 = no dilation). */
+struct bk_problem {
+    int64_t g, mb, ic, ih, iw, oc, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw;
+};
+
+#endif
