@@ -82,6 +82,14 @@ def test_the_main_job_measures_and_verifies_it(stranger, tmp_path: Path):
     assert "shifted_images" in result.stdout and "passed" in result.stdout
 
 
+def test_it_keeps_the_contracts_promises_and_refusals(stranger):
+    """The suite's hundreds of random problems are left to its author; the test above covers its results."""
+    suite = ["harness.conformance.test_promises", "harness.conformance.test_refusals"]
+    result = stranger("-m", "pytest", "--pyargs", *suite, "-q", "--backend", "toy", "-p", "no:cacheprovider")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " passed" in result.stdout
+
+
 def test_the_tutorial_quotes_the_example_word_for_word():
     module = (EXAMPLE / "breakeven_toy.py").read_text()
     text = TUTORIAL.read_text()
