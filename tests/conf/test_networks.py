@@ -49,7 +49,7 @@ MFLOP = {
     },
     "resnet50": {"res2a_branch2b": 231.2, "res5a_branch2b": 231.2},
 }
-# Whole convolution part of one image, GFLOP, and number of convolution weights in millions: the figures that the networks' authors give.
+# Convolutions of one image in GFLOP (2 x MAC) and their weights in millions: the well-known totals less the classifier.
 TOTALS = {
     "alexnet": (1.33, 2.33),
     "googlenet": (3.16, 5.97),
