@@ -1,5 +1,6 @@
 """The shipped networks against independent sources: published tables, FLOP counts and onnx's own topologies."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import conf
 from harness.networks import load_layers
 
 FOLDER = Path(conf.__file__).parent / "network"
-NETWORKS = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "file")
+SHIPPED = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "file")
+NETWORKS = [name for name in SHIPPED if name != "suite"]
 
 # Sparsity in percent as the authors published it (README of SkimCaffe; its logs for LeNet and for conv1 of AlexNet).
 ALEXNET = {"conv1": 0.2, "conv2": 85.65, "conv3": 93.1, "conv4": 91.81, "conv5": 88.49}
@@ -67,12 +69,18 @@ def test_every_network_is_checked_here():
     assert sorted(PUBLISHED) == sorted(TOTALS) == NETWORKS
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_composes_and_parses(name):
     with initialize_config_dir(str(FOLDER.parent), version_base="1.3"):
         composed = OmegaConf.to_container(compose(overrides=[f"+network={name}"]), resolve=True)["network"]
     assert composed["name"] == name and composed["source"]
     assert load_layers(composed) == tuple(layers_of(name).values())
+
+
+def test_the_suite_takes_its_shapes_from_the_networks():
+    shapes = {dataclasses.replace(layer.problem, name="") for name in NETWORKS for layer in layers_of(name).values()}
+    for layer in layers_of("suite").values():
+        assert dataclasses.replace(layer.problem, name="") in shapes, layer.name
 
 
 def test_the_file_network_asks_for_its_path():
