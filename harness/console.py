@@ -6,7 +6,7 @@ import os
 
 from rich.console import Console
 
-PIPE_WIDTH = 160
+PIPE_WIDTH = 190
 
 
 def out() -> Console:

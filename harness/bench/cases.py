@@ -69,7 +69,7 @@ def build_cases(config: RunConfig) -> tuple[Case, ...]:
 def _case(layer: Layer, problem: Problem, density: float | None, source: WeightSource, config: RunConfig) -> Case:
     seed = zlib.crc32(layer.name.encode(), config.seed) & 0x7FFFFFFF
     if source.takes_density and density is None:
-        return Case(layer, problem, None, None, seed, "no published density")
+        return Case(layer, problem, None, None, seed, "no published density; density= measures it")
     weights = source.weights_for(layer, density, config.seed)
     if weights is None:
         return Case(layer, problem, None, None, seed, f"no weights for it in {source.description}")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from harness.contract import Problem, Row
+from harness.contract import Baseline, Problem, Row
 
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "skipped": "dim", "unsupported": "dim", "mistrusted": "yellow"}
 
@@ -38,20 +40,20 @@ def microseconds(seconds: float | None) -> str:
 
 def print_table(console: Console, rows: Sequence[Row], chosen: str) -> None:
     """Print the chosen backend's rows; the other engines appear as the baseline that they are."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_caption(rows, chosen), caption_justify="left", caption_style="")
-    for name in ("layer", "problem"):
-        table.add_column(name, overflow="fold")
-    for name in ("density", "dense us", "by", "kernel", "us", "speed-up", "projected", "useful GFLOP/s", "of peak", "status"):
-        table.add_column(name, justify="left" if name in ("by", "kernel", "status") else "right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("layer", "problem", *_COLUMNS):
+        table.add_column(name, justify="left" if name in ("layer", "problem", "by", "kernel", "status") else "right", overflow="fold")
     for row in rows:
-        if row.backend == chosen:
-            table.add_row(*_cells(row), style="dim" if row.status in ("skipped", "unsupported") else None)
+        if row.backend == chosen and row.status != "skipped":
+            table.add_row(*map(escape, _cells(row)[:-1]), _cells(row)[-1], style="dim" if row.status == "unsupported" else None)
     console.print(table)
-    for row in rows:
-        if row.reason and row.status != "unsupported" and (row.status != "skipped" or len(rows) < 12):
-            console.print(
-                f"[{STATUS_STYLES[row.status]}]{row.status}[/] {row.layer} {row.backend} {row.kernel}: {row.reason}", highlight=False
-            )
+    for line in _totals(rows, chosen):
+        console.print(line, soft_wrap=True, markup=False)
+    for line in _notes(rows):
+        console.print(line, soft_wrap=True)
+
+
+_COLUMNS = ("density", "dense us", "by", "kernel", "us", "speed-up", "over SGEMM", "projected", "useful GFLOP/s", "of peak", "status")
 
 
 def _cells(row: Row) -> list[str]:
@@ -64,26 +66,48 @@ def _cells(row: Row) -> list[str]:
         f"{row.baseline.backend} {row.baseline.kernel}" if row.baseline else "-",
         row.kernel or "-",
         microseconds(row.end_to_end_s),
-        f"{row.speedup:.2f}x" if row.speedup else "-",
-        f"{row.projected_speedup:.2f}x" if row.projected_speedup else "-",
+        _times(row.speedup),
+        _times(row.paper_speedup),
+        _times(row.projected_speedup),
         f"{row.useful_gflops:.1f}" if row.useful_gflops is not None else "-",
         share,
         f"[{STATUS_STYLES[row.status]}]{row.status}[/]",
     ]
 
 
-def _caption(rows: Sequence[Row], chosen: str) -> str:
-    """Totals over the layers in which both sides were measured; each names its baseline."""
-    lines = []
-    for kernel in dict.fromkeys(r.kernel for r in rows if r.backend == chosen and r.speedup):
-        mine = [r for r in rows if r.backend == chosen and r.kernel == kernel and r.status == "passed" and r.baseline]
-        ours = sum(r.end_to_end_s or 0 for r in mine)
-        best = sum(r.baseline.end_to_end_s for r in mine if r.baseline)
-        paper = [r for r in mine if r.paper_baseline]
-        text = f"{kernel}: {best / ours:.2f}x over the fastest dense kernel of each layer ({len(mine)} rows)" if ours else ""
-        if text and len(paper) == len(mine):
-            named = paper[0].paper_baseline
-            total = sum(r.paper_baseline.end_to_end_s for r in paper if r.paper_baseline)
-            text += f", {total / ours:.2f}x over {named.backend} {named.kernel}" if named else ""
-        lines += [text] if text else []
-    return "\n".join(lines)
+def _times(ratio: float | None) -> str:
+    return f"{ratio:.2f}x" if ratio else "-"
+
+
+def _totals(rows: Sequence[Row], chosen: str) -> Iterator[str]:
+    """A line a kernel: all layers together and the geometric mean, each naming its baseline."""
+    for kernel in dict.fromkeys(row.kernel for row in rows if row.backend == chosen and row.speedup):
+        mine = [row for row in rows if row.backend == chosen and row.kernel == kernel and row.status == "passed"]
+        paper = [(row, row.paper_baseline) for row in mine if row.paper_baseline]
+        parts = [_ratio([(row, row.baseline) for row in mine if row.baseline], "the fastest dense kernel of each layer")]
+        parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
+        )
+        shares = [r.useful_gflops / r.peak_gflops for r in mine if r.useful_gflops and r.peak_gflops]
+        parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
+        yield f"{kernel}: " + "; ".join(part for part in parts if part)
+
+
+def _ratio(pairs: Sequence[tuple[Row, Baseline]], name: str) -> str:
+    """Together and geometric mean of baseline over kernel."""
+    if not pairs:
+        return ""
+    ours, theirs = sum(row.end_to_end_s or 0.0 for row, _ in pairs), sum(base.end_to_end_s for _, base in pairs)
+    mean = statistics.geometric_mean([base.end_to_end_s / row.end_to_end_s for row, base in pairs if row.end_to_end_s])
+    return f"{theirs / ours:.2f}x over {name} ({len(pairs)} rows together; geometric mean {mean:.2f}x)"
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What was skipped, in one line a reason; what failed or is not to be trusted, one line each."""
+    skipped = [row for row in rows if row.status == "skipped"]
+    for reason in dict.fromkeys(row.reason for row in skipped):
+        names = [row.layer for row in skipped if row.reason == reason]
+        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        yield f"[dim]skipped[/] {escape(shown)}: {escape(reason)}"
+    for row in rows:
+        if row.status in ("failed", "mistrusted"):
+            yield f"[{STATUS_STYLES[row.status]}]{row.status}[/] {escape(f'{row.layer} {row.backend} {row.kernel}: {row.reason}')}"

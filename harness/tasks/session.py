@@ -136,5 +136,7 @@ def _header(config: RunConfig, field: Field, machine: Mapping[str, object], cove
     line = f"{where} | backend {field.chosen.spec.name} on {device} | {config.threads} thread(s) | {covered}"
     dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals) or "none"
     lines = [line, f"dense baselines: {dense}"]
+    if config.threads > int(str(machine["cores"])):
+        lines.append(f"threads={config.threads} share {machine['cores']} core(s): times tell of the sharing, not of the kernels")
     lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items()]
     return "\n".join(lines)
