@@ -86,7 +86,6 @@ def _totals(rows: Sequence[Row], chosen: str) -> Iterator[str]:
         paper = [(row, row.paper_baseline) for row in mine if row.paper_baseline]
         parts = [_ratio([(row, row.baseline) for row in mine if row.baseline], "the fastest dense kernel of each layer")]
         parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
-        )
         shares = [r.useful_gflops / r.peak_gflops for r in mine if r.useful_gflops and r.peak_gflops]
         parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
         yield f"{kernel}: " + "; ".join(part for part in parts if part)
