@@ -17,8 +17,10 @@ DENSE_CHANNELS = 4
 LAYOUTS = {"slide": (0, 1), "copies": (0, 0), "flat-slide": (1, 1), "flat-copies": (1, 0)}
 """Variant name to (flat, slide)."""
 
-_BLOCK_BYTES = (10 << 10, 16 << 10, 20 << 10, 26 << 10, 32 << 10, 44 << 10, 128 << 10, 512 << 10)
+_BLOCK_BYTES = (10 << 10, 16 << 10, 20 << 10, 26 << 10, 32 << 10, 44 << 10, 128 << 10, 500 << 10)
 _TAP_LIMIT = 65535
+_SPARSE_PLANES = 8 * 65535
+"""Bytes that the 16-bit offsets of the sparse kernel reach (MAX_SPARSE_PLANES in plan.c)."""
 
 
 class Layout(NamedTuple):
@@ -97,6 +99,8 @@ def candidates(problem: Problem, build: Build, layout: str, dense: bool) -> Iter
             shape = Choice(layout, build.lanes, rows, vectors, 1)
             sizes = layout_of(problem, shape)
             if sizes is None:
+                continue
+            if not dense and sizes.channel * 4 > _SPARSE_PLANES:
                 continue
             for block in _channel_blocks(problem, sizes):
                 yield dataclasses.replace(shape, channel_block=block), sizes

@@ -31,11 +31,6 @@ struct bk_choice {
     int64_t flat, slide, rows, vectors, channel_block, chunks;
 };
 
-struct bk_nonzero {
-    uint32_t offset; /* bytes from the tile's first input vector */
-    float value;
-};
-
 /* Where things lie in the packed planes; all lengths in floats unless said. */
 struct bk_layout {
     int64_t pitch;           /* lanes of one plane row: vectors * vl */
@@ -74,7 +69,8 @@ struct bk_plan {
     int64_t blocks;              /* blocks of input channels in a group */
     float *bias;                 /* [oc] or NULL */
     /* sparse */
-    struct bk_nonzero *nonzeros; /* ordered by group, block, output channel, segment, input channel, row */
+    float *value;                /* non-zeros ordered by group, block, output channel, segment, input channel, row, column */
+    uint16_t *offset16;          /* their place from the tile's first input vector, in units of 8 bytes */
     uint32_t *start;             /* [g][blocks][oc/g]: first non-zero */
     uint16_t *count;             /* [g][blocks][oc/g][segments] */
     int64_t nonzero_count;
@@ -93,7 +89,7 @@ struct bk_clock {
     double total_s, packing_s;
 };
 
-typedef void (*bk_sparse_kernel)(const float *planes, float *sums, const struct bk_nonzero *nonzero, const uint16_t *count,
+typedef void (*bk_sparse_kernel)(const float *planes, float *sums, const uint16_t *offset, const float *value, const uint16_t *count,
                                  const int64_t *steps, int64_t segments, int first);
 typedef void (*bk_dense_kernel)(const float *planes, float *sums, const uint32_t *offset, const float *weight, const uint32_t *count,
                                 const int64_t *steps, int64_t segments, int first);

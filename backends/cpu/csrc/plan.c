@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_SPARSE_PLANES (8ll * UINT16_MAX) /* bytes that 16-bit offsets reach */
+
 #define FAIL(...)                                      \
     do {                                               \
         snprintf(message, BK_MESSAGE, __VA_ARGS__);    \
@@ -84,10 +86,11 @@ static int order_sparse(struct bk_plan *plan, const float *weight)
     const struct bk_problem *p = &plan->problem;
     int64_t in = p->ic / p->g, out = p->oc / p->g, taps = p->kh * p->kw, n = 0, rows = p->g * plan->blocks * out;
     for (int64_t i = 0; i < p->oc * in * taps; i++) n += weight[i] != 0;
-    plan->nonzeros = malloc((size_t)(n ? n : 1) * sizeof *plan->nonzeros);
+    plan->value = malloc((size_t)(n + 1) * sizeof *plan->value);
+    plan->offset16 = malloc((size_t)(n + 1) * sizeof *plan->offset16);
     plan->start = malloc((size_t)rows * sizeof *plan->start);
     plan->count = calloc((size_t)(rows * plan->layout.segments), sizeof *plan->count);
-    if (!plan->nonzeros || !plan->start || !plan->count) return -1;
+    if (!plan->value || !plan->offset16 || !plan->start || !plan->count) return -1;
     plan->nonzero_count = n;
     n = 0;
     for (int64_t row = 0; row < rows; row++) {
@@ -98,7 +101,8 @@ static int order_sparse(struct bk_plan *plan, const float *weight)
         {
             float value = filter[(c * p->kh + r) * p->kw + s];
             if (value == 0) continue;
-            plan->nonzeros[n++] = (struct bk_nonzero){tap_offset(plan, c, r, s), value};
+            plan->offset16[n] = (uint16_t)(tap_offset(plan, c, r, s) / 8);
+            plan->value[n++] = value;
             plan->count[row * plan->layout.segments + seg]++;
         }
     }
@@ -179,8 +183,9 @@ static int build(struct bk_plan *plan, const float *weight, const float *bias, c
     if (check_problem(p, message) || check_choice(p, &plan->choice, plan->isa, plan->dense, message)) return -1;
     if (bk_layout_make(&plan->layout, p, &plan->choice, plan->isa->vl, message)) return -1;
     int64_t bytes;
-    if (__builtin_mul_overflow(plan->layout.channel, plan->choice.channel_block * 4, &bytes) || bytes > UINT32_MAX)
-        FAIL("planes of %lld channels do not fit in 4 GiB", (long long)plan->choice.channel_block);
+    if (__builtin_mul_overflow(plan->layout.channel, plan->choice.channel_block * 4, &bytes) ||
+        bytes > (plan->dense ? (int64_t)UINT32_MAX : MAX_SPARSE_PLANES))
+        FAIL("planes of %lld channels are too large for their offsets", (long long)plan->choice.channel_block);
     plan->blocks = (p->ic / p->g + plan->choice.channel_block - 1) / plan->choice.channel_block;
     if (bias && !(plan->bias = malloc((size_t)p->oc * sizeof *bias))) FAIL("no memory for the plan");
     if (bias) memcpy(plan->bias, bias, (size_t)p->oc * sizeof *bias);
@@ -224,7 +229,8 @@ void bk_plan_free(struct bk_plan *plan)
     if (plan->lock) pthread_mutex_destroy(plan->lock);
     free(plan->lock);
     free(plan->bias);
-    free(plan->nonzeros);
+    free(plan->value);
+    free(plan->offset16);
     free(plan->start);
     free(plan->count);
     free(plan->weights);

@@ -14,25 +14,50 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #define EACH_VECTOR UNROLL for (int t = 0; t < T; t++)
 
+/* Keep the address in one register: an FMA with an indexed address splits in two on Intel. */
+#define ONE_REGISTER(p) __asm__("" : "+r"(p))
+
+/* Number i of the four 16-bit numbers that were loaded as one. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FIELD(four, i) ((four) >> (16 * (i)) & 0xffff)
+#else
+#define FIELD(four, i) ((four) >> (48 - 16 * (i)) & 0xffff)
+#endif
+
 /* ---- sums of one tile ---- */
 
-INLINE void sparse_tile(const int T, const float *planes, float *sums, const struct bk_nonzero *nz, const uint16_t *count,
+INLINE void add_product(const int T, vec *a, const float *planes, uint64_t offset, float value)
+{
+    const vec *in = (const vec *)(planes + 2 * offset);
+    vec w = splat(value);
+    ONE_REGISTER(in);
+    EACH_VECTOR a[t] += w * in[t];
+}
+
+/* Small tiles keep two sets of sums, so that an FMA need not wait for the one before it. */
+INLINE void sparse_tile(const int T, const float *planes, float *sums, const uint16_t *offset, const float *value, const uint16_t *count,
                         const int64_t *steps, int64_t segments, int first)
 {
-    vec a[BK_TILE + 1];
+    const int odd = T <= 6;
+    vec a[2][BK_TILE + 1];
     vec *out = (vec *)sums;
-    UNROLL for (int t = 0; t <= T; t++) a[t] = (vec){0};
+    UNROLL for (int t = 0; t <= T; t++) a[0][t] = a[1][t] = (vec){0};
     for (int64_t s = 0; s < segments; s++) {
-        const struct bk_nonzero *end = nz + count[s];
-        for (; nz < end; nz++) {
-            const vec *in = (const vec *)((const char *)planes + nz->offset);
-            vec w = splat(nz->value);
-            EACH_VECTOR a[t] += w * in[t];
+        int64_t n = count[s];
+        for (; n >= 4; n -= 4, offset += 4, value += 4) {
+            uint64_t four;
+            memcpy(&four, offset, sizeof four);
+            UNROLL for (int i = 0; i < 4; i++) add_product(T, a[odd & i], planes, FIELD(four, i), value[i]);
         }
-        for (int64_t i = 0; i < steps[s]; i++) EACH_VECTOR a[t] = slide_one(a[t], a[t + 1]);
+        for (; n > 0; n--, offset++, value++) add_product(T, a[0], planes, *offset, *value);
+        for (int64_t i = 0; i < steps[s]; i++) {
+            if (odd) EACH_VECTOR a[0][t] += a[1][t], a[1][t] = (vec){0};
+            EACH_VECTOR a[0][t] = slide_one(a[0][t], a[0][t + 1]);
+        }
     }
-    if (first) EACH_VECTOR out[t] = a[t];
-    else EACH_VECTOR out[t] += a[t];
+    if (odd) EACH_VECTOR a[0][t] += a[1][t];
+    if (first) EACH_VECTOR out[t] = a[0][t];
+    else EACH_VECTOR out[t] += a[0][t];
 }
 
 INLINE void dense_tile(const int T, const float *planes, float *sums, const uint32_t *offset, const float *weight, const uint32_t *count,
@@ -58,9 +83,10 @@ INLINE void dense_tile(const int T, const float *planes, float *sums, const uint
 }
 
 #define SPARSE(T)                                                                                                                        \
-    static void sparse_##T(const float *p, float *s, const struct bk_nonzero *z, const uint16_t *c, const int64_t *d, int64_t n, int f) \
+    static void sparse_##T(const float *p, float *s, const uint16_t *o, const float *v, const uint16_t *c, const int64_t *d, int64_t n,  \
+                           int f)                                                                                                        \
     {                                                                                                                                    \
-        sparse_tile(T, p, s, z, c, d, n, f);                                                                                             \
+        sparse_tile(T, p, s, o, v, c, d, n, f);                                                                                          \
     }
 #define DENSE(T)                                                                                                                         \
     static void dense_##T(const float *p, float *s, const uint32_t *o, const float *w, const uint32_t *c, const int64_t *d, int64_t n,   \
@@ -72,7 +98,10 @@ INLINE void dense_tile(const int T, const float *planes, float *sums, const uint
 SPARSE(1) SPARSE(2) SPARSE(3) SPARSE(4) SPARSE(5) SPARSE(6) SPARSE(7) SPARSE(8) SPARSE(9) SPARSE(10) SPARSE(11) SPARSE(12)
 DENSE(1) DENSE(2) DENSE(3)
 #if BK_TILE > 12
-SPARSE(13) SPARSE(14) SPARSE(15) SPARSE(16) SPARSE(17) SPARSE(18) SPARSE(19) SPARSE(20) SPARSE(21) SPARSE(22) SPARSE(23) SPARSE(24)
+SPARSE(13) SPARSE(14)
+#endif
+#if BK_TILE > 14
+SPARSE(15) SPARSE(16) SPARSE(17) SPARSE(18) SPARSE(19) SPARSE(20) SPARSE(21) SPARSE(22) SPARSE(23) SPARSE(24)
 SPARSE(25) SPARSE(26) SPARSE(27) SPARSE(28)
 DENSE(4) DENSE(5) DENSE(6) DENSE(7)
 #endif
@@ -81,13 +110,16 @@ static const bk_sparse_kernel sparse_kernels[BK_TILE + 1] = {
     NULL,      sparse_1,  sparse_2,  sparse_3,  sparse_4,  sparse_5,  sparse_6,  sparse_7,  sparse_8,  sparse_9,
     sparse_10, sparse_11, sparse_12,
 #if BK_TILE > 12
-    sparse_13, sparse_14, sparse_15, sparse_16, sparse_17, sparse_18, sparse_19, sparse_20, sparse_21, sparse_22,
+    sparse_13, sparse_14,
+#endif
+#if BK_TILE > 14
+    sparse_15, sparse_16, sparse_17, sparse_18, sparse_19, sparse_20, sparse_21, sparse_22,
     sparse_23, sparse_24, sparse_25, sparse_26, sparse_27, sparse_28,
 #endif
 };
 static const bk_dense_kernel dense_kernels[BK_TILE / BK_DENSE_CHANNELS + 1] = {
     NULL, dense_1, dense_2, dense_3,
-#if BK_TILE > 12
+#if BK_TILE > 14
     dense_4, dense_5, dense_6, dense_7,
 #endif
 };
@@ -144,14 +176,13 @@ static void pack_piece(const struct tile *t, const struct piece *p, const float 
             int64_t low = before > p->x * q->sw ? (before + q->sw - 1) / q->sw : p->x;
             int64_t high = past > 0 ? smaller((past + q->sw - 1) / q->sw, p->x + p->width) : 0;
             if (low >= high) continue;
-            for (int64_t j = 0; j < rows; j++) {
-                int64_t y = (p->y + j) * q->sh + l->row_start[a] - q->ph;
-                if (y < 0 || y >= q->ih) continue;
-                const float *src = channel + y * q->iw + low * q->sw - before;
-                float *dst = planes + j * l->pitch + p->lane + low - p->x;
-                if (q->sw == 1) copy_row(dst, src, high - low);
-                else gather_row(dst, src, high - low, q->sw);
-            }
+            int64_t y = p->y * q->sh + l->row_start[a] - q->ph; /* input row of plane row 0 */
+            int64_t top = y < 0 ? (-y + q->sh - 1) / q->sh : 0, end = q->ih > y ? smaller(rows, (q->ih - y + q->sh - 1) / q->sh) : 0;
+            const float *src = channel + (y + top * q->sh) * q->iw + low * q->sw - before;
+            float *dst = planes + top * l->pitch + p->lane + low - p->x;
+            if (q->sw == 1) copy_rows(dst, l->pitch, src, q->sh * q->iw, end - top, high - low);
+            else
+                for (int64_t j = 0; j < end - top; j++) gather_row(dst + j * l->pitch, src + j * q->sh * q->iw, high - low, q->sw);
         }
 }
 
@@ -189,7 +220,7 @@ static void sparse_block(const struct tile *t, const float *planes, float *sums,
     const uint16_t *count = plan->count + (t->group * plan->blocks + block) * per_group * segments;
     bk_sparse_kernel kernel = sparse_kernels[t->vectors];
     for (int64_t o = from; o < to; o++, sums += step) {
-        kernel(planes, sums, plan->nonzeros + start[o], count + o * segments, plan->layout.steps, segments, block == 0);
+        kernel(planes, sums, plan->offset16 + start[o], plan->value + start[o], count + o * segments, plan->layout.steps, segments, block == 0);
         if (block == plan->blocks - 1) unpack(t, sums, y, t->group * per_group + o);
     }
 }
