@@ -47,43 +47,44 @@ class CsrMmPlan(Plan):
         p = self.problem
         self._library, self._scratch, self._lowering = library, scratch, Lowering(p)
         self._bias = None if request.bias is None else request.bias.copy()
-        self._channels, self._pixels = p.oc // p.g, p.oh * p.ow
+        self._channels = p.oc // p.g
         with thread_count(threads):
             groups = request.weight.reshape(p.g, self._channels, -1)
-            self._matrices = [CsrMatrix(library, group, self._pixels) if group.any() else None for group in groups]
+            self._matrices = [CsrMatrix(library, group, self._lowering.pixels) if group.any() else None for group in groups]
 
     def _run(self, x: Array, y: Array) -> KernelClock:
+        addresses, seconds = _host.addresses(x, y), 0.0
         with thread_count(self.threads):
-            return KernelClock(sum(self._convolve(x, y, n, group) for n in range(self.problem.mb) for group in range(self.problem.g)))
+            for image in range(self.problem.mb):
+                for group in range(self.problem.g):
+                    seconds += self._convolve(x, y, image, group, *addresses)
+        return KernelClock(seconds)
 
-    def _convolve(self, x: Array, y: Array, image: int, group: int) -> float:
+    def _convolve(self, x: Array, y: Array, image: int, group: int, x_address: int, y_address: int) -> float:
         """One image and group; returns the seconds of the product alone."""
-        channels, pixels, seconds = self._channels, self._pixels, 0.0
+        channels, pixels, seconds = self._channels, self._lowering.pixels, 0.0
         target = (image * self.problem.g + group) * channels * pixels
         if (matrix := self._matrices[group]) is None:
             y[image, group * channels : (group + 1) * channels] = 0
         else:
-            scratch = self._scratch.take("columns", 0 if self._lowering.identity else self._lowering.depth * pixels)
-            columns = self._lowering.columns(x, image, group, 0, self.problem.oh, scratch)
+            buffer = self._scratch.take("columns", self._lowering.floats)
+            columns = self._lowering.lower(x, x_address, image, group, buffer)
             start = time.perf_counter()
-            self._multiply(matrix, columns, y.ctypes.data + 4 * target)
+            self._multiply(matrix, columns, y_address + 4 * target)
             seconds = time.perf_counter() - start
         if self._bias is not None or self.relu:
             bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
             _host.finish(None, y, bias, channels, pixels, target, pixels, self.relu)
         return seconds
 
-    def _multiply(self, matrix: CsrMatrix, columns: Array, result: int) -> None:
-        n = self._pixels
-        _check(
-            self._library.mkl_sparse_s_mm(
-                _NO_TRANSPOSE, 1.0, matrix.handle, _GENERAL, _ROW_MAJOR, columns.ctypes.data, n, n, 0.0, result, n
-            )
-        )
+    def _multiply(self, matrix: CsrMatrix, columns: int, result: int) -> None:
+        n = self._lowering.pixels
+        multiply = self._library.mkl_sparse_s_mm
+        _check(multiply(_NO_TRANSPOSE, 1.0, matrix.handle, _GENERAL, _ROW_MAJOR, columns, n, n, 0.0, result, n))
 
     def explain(self) -> str:
         """Sizes of the matrices and the density that they were made from."""
-        m, n, k = self._channels, self._pixels, self._lowering.depth
+        m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
         return f"{self.backend} {self.kernel.name}: {self.problem.g} x CSR {m} x {k} at density {self.density:.3g}, times {k} x {n}"
 
 

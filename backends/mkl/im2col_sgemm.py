@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backends.host import _host
-from backends.host.lowering import Lowering, Scratch, aligned
+from backends.host.lowering import Buffer, Lowering, Scratch, aligned
 from backends.mkl import library as mkl
 from backends.mkl.library import thread_count
 from harness.contract import InputError, KernelClock, KernelSpec, Plan, PlanRequest
@@ -54,64 +54,63 @@ class Im2colSgemmPlan(Plan):
     """Weights as M x K matrices, one a group, in the chosen form."""
 
     def __init__(
-        self, request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch, form: Form, weights: list[Array]
+        self, request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch, form: Form, weights: list[Buffer]
     ) -> None:
         super().__init__(request, backend, threads)
         self.form, self._library, self._scratch, self._weights = form, library, scratch, weights
         self._bias = None if request.bias is None else request.bias.copy()
         self._lowering = Lowering(self.problem)
         self._channels = self.problem.oc // self.problem.g
-        self._pixels = self.problem.oh * self.problem.ow
         if form.packed:
             self._weights = [self._pack(weight) for weight in weights]
 
     def _run(self, x: Array, y: Array) -> KernelClock:
         with thread_count(self.threads):
-            return KernelClock(sum(self.convolve(x, y, n) for n in range(self.problem.mb)))
+            return self.convolve(x, y, self.problem.mb)
 
-    def convolve(self, x: Array, y: Array, image: int) -> float:
-        """Write one image of ``y``; returns the seconds of its products alone."""
-        channels, pixels, seconds = self._channels, self._pixels, 0.0
-        scratch = self._scratch.take("columns", 0 if self._lowering.identity else self._lowering.depth * pixels)
-        for group in range(self.problem.g):
-            columns = self._lowering.columns(x, image, group, 0, self.problem.oh, scratch)
-            target = (image * self.problem.g + group) * channels * pixels
-            bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
-            product = self._scratch.take("product", channels * pixels) if self.form.transposed else None
+    def convolve(self, x: Array, y: Array, images: int) -> KernelClock:
+        """Write the first images of ``y``; the clock is that of the products alone."""
+        channels, pixels, seconds = self._channels, self._lowering.pixels, 0.0
+        x_address, y_address = _host.addresses(x, y)
+        columns = self._scratch.take("columns", self._lowering.floats)
+        product = self._scratch.take("product", channels * pixels) if self.form.transposed else None
+        for part in range(images * self.problem.g):
+            image, group = divmod(part, self.problem.g)
+            matrix = self._lowering.lower(x, x_address, image, group, columns)
             start = time.perf_counter()
-            self._multiply(group, columns, y.ctypes.data + 4 * target if product is None else product.ctypes.data)
+            self._multiply(self._weights[group].address, matrix, product.address if product else y_address + 4 * part * channels * pixels)
             seconds += time.perf_counter() - start
-            if product is not None or bias is not None or self.relu:
-                _host.finish(product, y, bias, channels, pixels, target, pixels, self.relu)
-        return seconds
+            if product is not None or self._bias is not None or self.relu:
+                bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
+                _host.finish(product.array if product else None, y, bias, channels, pixels, part * channels * pixels, pixels, self.relu)
+        return KernelClock(seconds)
 
-    def _multiply(self, group: int, columns: Array, result: int) -> None:
-        m, n, k = self._channels, self._pixels, self._lowering.depth
-        weight, b = self._weights[group].ctypes.data, columns.ctypes.data
+    def _multiply(self, weight: int, columns: int, result: int) -> None:
+        m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
         row, no, yes = mkl.ROW_MAJOR, mkl.NO_TRANSPOSE, mkl.TRANSPOSE
         match self.form.transposed, self.form.packed:
             case False, False:
-                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, b, n, 0.0, result, n)
+                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, columns, n, 0.0, result, n)
             case False, True:
-                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, b, n, 0.0, result, n)
+                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, columns, n, 0.0, result, n)
             case True, False:
-                self._library.cblas_sgemm(row, yes, yes, n, m, k, 1.0, b, n, weight, k, 0.0, result, m)
+                self._library.cblas_sgemm(row, yes, yes, n, m, k, 1.0, columns, n, weight, k, 0.0, result, m)
             case True, True:
-                self._library.cblas_sgemm_compute(row, yes, mkl.PACKED, n, m, k, b, n, weight, k, 0.0, result, m)
+                self._library.cblas_sgemm_compute(row, yes, mkl.PACKED, n, m, k, columns, n, weight, k, 0.0, result, m)
 
-    def _pack(self, weight: Array) -> Array:
+    def _pack(self, weight: Buffer) -> Buffer:
         """Weights in MKL's own order, made once."""
-        m, n, k = self._channels, self._pixels, self._lowering.depth
+        m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
         side, rows, columns, transpose = (
             (mkl.B_MATRIX, n, m, mkl.TRANSPOSE) if self.form.transposed else (mkl.A_MATRIX, m, n, mkl.NO_TRANSPOSE)
         )
         packed = aligned(self._library.cblas_sgemm_pack_get_size(side, rows, columns, k) // 4 + 1)
-        self._library.cblas_sgemm_pack(mkl.ROW_MAJOR, side, transpose, rows, columns, k, 1.0, weight.ctypes.data, k, packed.ctypes.data)
+        self._library.cblas_sgemm_pack(mkl.ROW_MAJOR, side, transpose, rows, columns, k, 1.0, weight.address, k, packed.address)
         return packed
 
     def explain(self) -> str:
         """Form of the product and sizes of its matrices."""
-        m, n, k = self._channels, self._pixels, self._lowering.depth
+        m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
         lowered = "the image itself, no im2col" if self._lowering.identity else f"im2col matrix of {4e-6 * k * n:.2f} MB"
         return f"{self.backend} {self.kernel.name}: {self.problem.g} x SGEMM {m} x {n} x {k} an image, {self.form.name} form; {lowered}"
 
@@ -119,7 +118,9 @@ class Im2colSgemmPlan(Plan):
 def prepare(request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch) -> Im2colSgemmPlan:
     """The plan in the form that the options name, else in the one that is fastest on random data."""
     p = request.problem
-    weights = [group.copy() for group in request.weight.reshape(p.g, p.oc // p.g, -1)]
+    weights = [aligned(p.weight_count // p.g) for _ in range(p.g)]
+    for group, buffer in enumerate(weights):
+        buffer.array[:] = request.weight.reshape(p.g, -1)[group]
     variant, tune = request.options.get("variant"), request.options.get("tune", True)
     if variant is not None and variant not in FORMS:
         raise InputError(f"option variant is {variant!r}; allowed: {', '.join(FORMS)}")
@@ -146,7 +147,7 @@ def _fastest(plans: list[Im2colSgemmPlan]) -> Im2colSgemmPlan:
     for turn in range(_TUNE_CALLS + 1):
         for index, plan in enumerate(plans):
             start = time.perf_counter()
-            plan.convolve(x, y, 0)
+            plan.convolve(x, y, 1)
             if turn:
                 shortest[index] = min(shortest[index], time.perf_counter() - start)
     return plans[shortest.index(min(shortest))]

@@ -8,7 +8,8 @@ from typing import Any
 
 from backends.host.backend import HostBackend
 from backends.host.engine import engine_support, require, versions_of, writeable_view
-from harness.contract import BackendConfig, KernelClock, KernelSpec, Plan, PlanRequest, Support
+from harness.contract import BackendConfig, Clocks, KernelClock, KernelSpec, Plan, PlanRequest, Support
+from harness.contract.checks import check_array
 from harness.contract.plan import Array
 
 NCHW = KernelSpec("conv_nchw", "dense", "torch.conv2d on NCHW arrays; oneDNN blocks input, weights and output in each call")
@@ -27,23 +28,41 @@ class OneDnnPlan(Plan):
         self._bias = None if request.bias is None else torch.from_numpy(request.bias.copy())
         self._geometry = ((p.sh, p.sw), (p.ph, p.pw), (p.dh + 1, p.dw + 1), p.g)
 
+    def run_clocked(self, x: Array, out: Array | None = None) -> tuple[Array, Clocks]:
+        """As the base class does; without ``out`` the result is PyTorch's own array, not a copy of it."""
+        if out is not None:
+            return super().run_clocked(x, out)
+        check_array("x", x, self.problem.input_shape)
+        start = time.perf_counter()
+        with self._torch.inference_mode():
+            result, seconds = self._convolve(x)
+            result = result.contiguous()
+            if self.relu:
+                result.clamp_min_(0)
+        y: Array = result.numpy()
+        return y, Clocks(time.perf_counter() - start, seconds)
+
     def _run(self, x: Array, y: Array) -> KernelClock:
-        torch = self._torch
+        with self._torch.inference_mode():
+            result, seconds = self._convolve(x)
+            target = self._torch.from_numpy(y)
+            if self.relu:
+                self._torch.clamp_min(result, 0, out=target)
+            else:
+                target.copy_(result)
+        return KernelClock(seconds)
+
+    def _convolve(self, x: Array) -> tuple[Any, float]:
+        """The result as a tensor in the kernel's memory format, and the seconds of the convolution alone."""
+        torch, p = self._torch, self.problem
         if torch.get_num_threads() != self.threads:
             torch.set_num_threads(self.threads)
-        with torch.inference_mode():
-            source = torch.from_numpy(writeable_view(x)).contiguous(memory_format=self._format)
-            start = time.perf_counter()
-            result = torch.conv2d(source, self._weight, self._bias, *self._geometry)
-            seconds = time.perf_counter() - start
-            # PyTorch pads both ends alike: where the problem asks for less at the end, its last rows are not wanted.
-            wanted = result[:, :, : self.problem.oh, : self.problem.ow]
-            target = torch.from_numpy(y)
-            if self.relu:
-                torch.clamp_min(wanted, 0, out=target)
-            else:
-                target.copy_(wanted)
-        return KernelClock(seconds)
+        source = torch.from_numpy(writeable_view(x)).contiguous(memory_format=self._format)
+        start = time.perf_counter()
+        result = torch.conv2d(source, self._weight, self._bias, *self._geometry)
+        seconds = time.perf_counter() - start
+        # PyTorch pads both ends alike: where the problem asks for less at the end, its last rows are not wanted.
+        return (result[:, :, : p.oh, : p.ow] if result.shape[2:] != (p.oh, p.ow) else result), seconds
 
 
 class OneDnnBackend(HostBackend):

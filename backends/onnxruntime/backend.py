@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.host import _host
 from backends.host.backend import HostBackend
 from backends.host.engine import engine_support, require, versions_of
 from harness.contract import BackendConfig, KernelSpec, Plan, PlanRequest, Support
@@ -66,7 +67,7 @@ class OnnxRuntimePlan(Plan):
         self._local = _Binding()
 
     def _run(self, x: Array, y: Array) -> None:
-        local, addresses = self._local, (x.ctypes.data, y.ctypes.data)
+        local, addresses = self._local, _host.addresses(x, y)
         if local.binding is None:
             local.binding = self._session.io_binding()
         if local.addresses != addresses:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backends.host import _host
 from backends.host.backend import HostBackend
 from backends.host.engine import engine_support, require, versions_of, writeable_view
 from harness.contract import BackendConfig, KernelSpec, Plan, PlanRequest, Support
@@ -66,7 +67,7 @@ class OpenVinoPlan(Plan):
         self._local = _Request()
 
     def _run(self, x: Array, y: Array) -> None:
-        local, addresses = self._local, (x.ctypes.data, y.ctypes.data)
+        local, addresses = self._local, _host.addresses(x, y)
         if local.request is None:
             local.request = self._compiled.create_infer_request()
         if local.addresses != addresses:

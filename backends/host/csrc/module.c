@@ -190,6 +190,16 @@ static PyObject *py_finish(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *py_addresses(PyObject *self, PyObject *args) {
+  Py_buffer x, y;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "y*w*", &x, &y)) return NULL;
+  PyObject *pair = Py_BuildValue("(NN)", PyLong_FromVoidPtr(x.buf), PyLong_FromVoidPtr(y.buf));
+  PyBuffer_Release(&x);
+  PyBuffer_Release(&y);
+  return pair;
+}
+
 static PyObject *py_isas(PyObject *self, PyObject *none) {
   (void)self, (void)none;
   PyObject *names = PyTuple_New(available_count);
@@ -222,6 +232,7 @@ static PyMethodDef methods[] = {
     {"im2col", py_im2col, METH_VARARGS,
      "im2col(x, columns, geometry, n, c0, c1, y0, y1): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
      "geometry: 13 int32: ic ih iw kh kw sh sw ph pw dh dw oh ow."},
+    {"addresses", py_addresses, METH_VARARGS, "addresses(x, y) -> where their memory starts; y must be writeable."},
     {"finish", py_finish, METH_VARARGS,
      "finish(source, target, bias, channels, pixels, offset, stride, relu): target[c][p] = act(source[p][c] + bias[c]).\n\n"
      "Row c of the target starts at float offset + c * stride. source None: in place; bias may be None."},

@@ -28,12 +28,15 @@ def test_lowered_input_times_weights_is_the_convolution(awkward, rng):
     lowering, scratch = Lowering(p), Scratch()
     rows = weight.reshape(p.g, p.oc // p.g, lowering.depth).astype(np.float64)
     y = np.empty((p.mb, p.g, p.oc // p.g, p.oh, p.ow))
-    middle = (p.oh + 1) // 2
+    x_address, _ = _host.addresses(x, x)
     for image in range(p.mb):
         for group in range(p.g):
-            for y0, y1 in ((0, middle), (middle, p.oh))[: p.oh]:
-                columns = lowering.columns(x, image, group, y0, y1, scratch.take("columns", lowering.depth * p.oh * p.ow))
-                y[image, group, :, y0:y1] = (rows[group] @ columns).reshape(p.oc // p.g, y1 - y0, p.ow)
+            buffer = scratch.take("columns", lowering.floats)
+            address = lowering.lower(x, x_address, image, group, buffer)
+            assert address == (x[image, group * lowering.channels :].ctypes.data if lowering.identity else buffer.address)
+            matrix = x[image, group * lowering.channels :] if lowering.identity else buffer.array
+            columns = matrix.reshape(-1)[: lowering.depth * lowering.pixels].reshape(lowering.depth, -1)
+            y[image, group] = (rows[group] @ columns).reshape(-1, p.oh, p.ow)
     np.testing.assert_allclose(y.reshape(p.output_shape), convolve(p, x, weight), rtol=1e-9, atol=1e-9)
 
 
@@ -209,10 +212,29 @@ def test_implausible_numbers_are_doubted(changes, name, reason):
 def test_scratch_is_aligned_and_reused():
     scratch = Scratch()
     first = scratch.take("a", 100)
-    assert first.ctypes.data % 64 == 0
+    assert first.address % 64 == 0
+    assert first.address == first.array.ctypes.data
     assert scratch.take("a", 50) is first
-    assert scratch.take("a", 200).size == 200
-    assert aligned(0).size == 0
+    assert scratch.take("a", 200).array.size == 200
+    assert aligned(0).array.size == 0
+
+
+def test_blocks_of_rows_make_up_the_whole_matrix(rng):
+    x = rng.standard_normal((2, 4, 4), np.float32)
+    whole = np.empty((18, 16), np.float32)
+    _host.im2col(x, whole, geometry(), 0, 0, 2, 0, 4)
+    for y0, y1 in ((0, 1), (1, 4)):
+        block = np.empty((18, (y1 - y0) * 4), np.float32)
+        _host.im2col(x, block, geometry(), 0, 0, 2, y0, y1)
+        np.testing.assert_array_equal(block, whole[:, 4 * y0 : 4 * y1])
+
+
+def test_addresses_are_those_of_the_arrays():
+    x, y = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    assert _host.addresses(x, y) == (x.ctypes.data, y.ctypes.data)
+    y.setflags(write=False)
+    with pytest.raises((TypeError, BufferError, ValueError)):
+        _host.addresses(x, y)
 
 
 def test_views_of_read_only_arrays_share_memory():
