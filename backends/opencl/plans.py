@@ -124,7 +124,7 @@ def _pack(session: Session, planes: Planes, x: cl.Buffer, to: cl.Buffer) -> Step
     numbers = (len(planes.phases), p.ic, p.ih, p.iw, p.sh, p.sw, p.ph, p.pw, planes.pitch, planes.rows, planes.columns, planes.length)
     if session.is_cpu:
         kernel = session.kernel("pack.cl", "pack_rows")
-        return session.step(kernel, (p.mb * planes.rows, count), (1, 1), x, to, phase, *numbers)
+        return session.step(kernel, (p.mb, count), (1, 1), x, to, phase, *numbers)
     kernel = session.kernel("pack.cl", "pack_pixels")
     sizes = (-(-p.mb * planes.rows * planes.pitch // 64) * 64, count)
     return session.step(kernel, sizes, (64, 1), x, to, phase, *numbers, p.mb)

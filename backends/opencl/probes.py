@@ -42,7 +42,7 @@ class FmaProbe:
         step = self._session.step(self._kernel, (self._items,), (self._group,), self._out, np.float32(0.5), self._turns)
         return self._session.launch([step]).wall_s
 
-    def rate(self, repetitions: int = 2) -> float:
+    def rate(self, repetitions: int = 3) -> float:
         """Best of a few launches of about 2 ms each: a launch that was disturbed says nothing of the peak."""
         return self._flop * self._turns / min(self._launch() for _ in range(repetitions))
 

@@ -17,6 +17,9 @@ from backends.opencl.devices import Device
 from harness.contract import InputError, KernelClock
 
 _KERNELS = Path(__file__).with_name("kernels")
+# Platform: whether fma() is one instruction, and the widest vector its compiler handles. PoCL's pip build (3.0, LLVM 14)
+# emulates fma() in software and does not come back from compiling loops over float16.
+_QUIRKS = {"Portable Computing Language": (False, 8)}
 
 
 class Step(NamedTuple):
@@ -39,8 +42,8 @@ class Session:
         self.device, self.units = _pinned(device, threads)
         self.context = cl.Context([self.device])
         self.queue = cl.CommandQueue(self.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
-        self.fused = not device.platform.startswith("Portable Computing Language")
-        self.vector_width = int(self.device.native_vector_width_float) or 4
+        self.fused, widest = _QUIRKS.get(device.platform, (True, 16))
+        self.vector_width = min(widest, int(self.device.native_vector_width_float) or 4)
         self._programs: dict[tuple[str, tuple[tuple[str, Any], ...]], Any] = {}
         self._lock = threading.Lock()
 

@@ -78,8 +78,10 @@ def candidates(machine: Machine, wanted: str = "", pixels: int | None = None, he
     """Every choice that fits the machine's registers; ``wanted`` and the parameters narrow it, unfit or not."""
     if wanted and wanted not in VARIANTS:
         raise InputError(f"variant is {wanted!r}; allowed: {', '.join(VARIANTS)}")
+    if wanted and machine.is_cpu and VARIANTS[wanted].width > machine.lanes:
+        raise InputError(f"variant is {wanted!r}; allowed on this device: vectors of at most {machine.lanes} floats")
     for v in VARIANTS.values():
-        fits = v.name == wanted if wanted else v.on_cpu == machine.is_cpu and (not v.on_cpu or v.width == min(16, machine.lanes))
+        fits = v.name == wanted if wanted else v.on_cpu == machine.is_cpu and v.width in (1, machine.lanes)
         for p, h in itertools.product(v.pixels, v.heights):
             needed = p * (h + 1) * max(1, v.width // machine.lanes) + 1
             given = pixels in (None, p) and height in (None, h)

@@ -6,27 +6,30 @@
  * input: NCHW. phase: (a, b) pairs. Bound: memory, one read and one write a pixel.
  */
 
-/* One work-item a row of a plane: consecutive pixels are one loop. For CPU devices.
- * Global size: (rows of all images, channels * phases). */
-__kernel void pack_rows(__global const float *input, __global float *planes, __global const int *phase, const int phases,
-                        const int channels, const int ih, const int iw, const int sh, const int sw, const int ph, const int pw,
-                        const int pitch, const int rows, const int columns, const int length)
+typedef float8 __attribute__((aligned(4))) vec_anywhere; /* not vload8: PoCL's pip build takes it apart */
+
+/* One work-item one image's part of a plane: its rows are copied in turn. For CPU devices.
+ * Global size: (images, channels * phases). */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void pack_rows(__global const float *input, __global float *planes, __global const int *phase, const int phases,
+               const int channels, const int ih, const int iw, const int sh, const int sw, const int ph, const int pw,
+               const int pitch, const int rows, const int columns, const int length)
 {
-    const int image = get_global_id(0) / rows, y = get_global_id(0) % rows;
-    const int channel = get_global_id(1) / phases, f = get_global_id(1) % phases;
-    const int top = y * sh + phase[2 * f] - ph, left = phase[2 * f + 1] - pw;
-    if (top < 0 || top >= ih)
-        return;
+    const int image = get_global_id(0), channel = get_global_id(1) / phases, f = get_global_id(1) % phases;
+    const int top = phase[2 * f] - ph, left = phase[2 * f + 1] - pw;
     const int first = left >= 0 ? 0 : (-left + sw - 1) / sw;
     const int last = min(min(columns, pitch), (iw - left + sw - 1) / sw);
-    __global const float *from = input + (((size_t)image * channels + channel) * ih + top) * iw + left;
-    __global float *to = planes + (size_t)get_global_id(1) * length + ((size_t)image * rows + y) * pitch;
-    int x = first;
-    if (sw == 1)
-        for (; x + 8 <= last; x += 8)
-            vstore8(vload8(0, from + x), 0, to + x);
-    for (; x < last; ++x)
-        to[x] = from[(size_t)x * sw];
+    __global const float *from = input + ((size_t)image * channels + channel) * ih * iw + left;
+    __global float *to = planes + (size_t)get_global_id(1) * length + (size_t)image * rows * pitch;
+    for (int y = top >= 0 ? 0 : (-top + sh - 1) / sh; y < rows && y * sh + top < ih; ++y) {
+        __global const float *row = from + (size_t)(y * sh + top) * iw;
+        int x = first;
+        if (sw == 1)
+            for (; x + 8 <= last; x += 8)
+                *(__global vec_anywhere *)(to + y * pitch + x) = *(const __global vec_anywhere *)(row + x);
+        for (; x < last; ++x)
+            to[y * pitch + x] = row[(size_t)x * sw];
+    }
 }
 
 /* One work-item a pixel of a plane: neighbours write neighbours. For GPUs.

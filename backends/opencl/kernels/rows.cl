@@ -23,16 +23,17 @@ typedef float vec;
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 typedef JOIN(float, WIDTH) vec;
-#define LOAD(p) JOIN(vload, WIDTH)(0, p)
-#define STORE(v, p) JOIN(vstore, WIDTH)(v, 0, p)
+typedef vec __attribute__((aligned(4))) vec_anywhere;
+#define LOAD(p) (*(const __global vec_anywhere *)(p)) /* not vload: PoCL's pip build takes it apart */
 #endif
 
 #if WIDTH == 1
 /* Each work-item stores its own pixels; neighbours store neighbours. */
-static void store(const vec *sum, __global float *y, const int q, const int pitch, const int rows, const int images,
-                  const int channels, const int oh, const int ow)
+static inline __attribute__((always_inline)) void store(const vec *sum, __global float *y, const int q, const int pitch,
+                                                        const int rows, const int images, const int channels, const int oh,
+                                                        const int ow)
 {
-    for (int t = 0; t < PIXELS; ++t) {
+    UNROLL for (int t = 0; t < PIXELS; ++t) {
         const int at = q + t * GROUP, row = at / pitch, x = at % pitch, n = row / rows, oy = row % rows;
         if (n < images && oy < oh && x < ow)
             y[((size_t)n * channels * oh + oy) * ow + x] = sum[t];
@@ -40,12 +41,14 @@ static void store(const vec *sum, __global float *y, const int q, const int pitc
 }
 #else
 /* Cut the tile into the rows of the output that it crosses and copy each as one piece. */
-static void store(const vec *sum, __global float *y, const int q, const int pitch, const int rows, const int images,
-                  const int channels, const int oh, const int ow)
+static inline __attribute__((always_inline)) void store(const vec *sum, __global float *y, const int q, const int pitch,
+                                                        const int rows, const int images, const int channels, const int oh,
+                                                        const int ow)
 {
-    float tile[TILE];
-    for (int t = 0; t < PIXELS; ++t)
-        STORE(sum[t], tile + t * WIDTH);
+    vec held[PIXELS];
+    UNROLL for (int t = 0; t < PIXELS; ++t)
+        held[t] = sum[t];
+    const float *tile = (const float *)held;
     int row = q / pitch, x = q % pitch, n = row / rows, oy = row % rows;
     for (int i = 0; i < TILE && n < images;) {
         if (oy < oh && x < ow) {
@@ -53,7 +56,7 @@ static void store(const vec *sum, __global float *y, const int q, const int pitc
             __global float *to = y + ((size_t)n * channels * oh + oy) * ow + x;
             int k = 0;
             for (; k + WIDTH <= count; k += WIDTH)
-                STORE(LOAD(tile + i + k), to + k);
+                *(__global vec_anywhere *)(to + k) = *(const vec_anywhere *)(tile + i + k);
             for (; k < count; ++k)
                 to[k] = tile[i + k];
         }

@@ -48,3 +48,10 @@ def check(backend: Any) -> Any:
         return plan
 
     return run
+
+
+@pytest.fixture(scope="session")
+def widest(backend: Any) -> int:
+    """Floats of the widest vector that this device's compiler takes."""
+    session = backend._session
+    return int(session.vector_width) if session.is_cpu else 16
