@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, obstacle, too_much_code
 from backends.cpu.isa import chosen_isa
 from backends.cpu.plan import CpuPlan
 from backends.cpu.planner import Planner
 from backends.host.backend import HostBackend
 from harness.contract import BackendConfig, KernelSpec, PlanRequest
+from perfmodel.errors import InputError
 
 _OPTIONS = {
     "tune": "time the best few candidates and remember the winner on disk (under 2 s a layer)",
-    "variant": "force a layout: slide, copies, flat-slide or flat-copies, with -256 behind it for 8 lanes on AVX-512",
+    "variant": "force generated code (generated, AVX-512 only) or a layout of the compiled kernels: slide, copies, flat-slide or "
+    "flat-copies, with -256 behind it for 8 lanes on AVX-512",
 }
 
 
@@ -35,9 +38,35 @@ class CpuBackend(HostBackend):
         self.isa = chosen_isa(getattr(config, "isa", "auto"))
         self._planner = Planner(self.isa, threads)
 
-    def _prepare(self, request: PlanRequest) -> CpuPlan:
+    def _prepare(self, request: PlanRequest) -> CpuPlan | GeneratedPlan:
+        """Generated code where it is possible and asked for, or likely to win; else the compiled kernels."""
+        forced = request.options.get("variant")
+        if forced not in (None, VARIANT):
+            return self._tiled(request)
+        reason = obstacle(request, self.isa)
+        if reason is None and (forced or not too_much_code(request)):
+            try:
+                generated = GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
+                return generated if forced else self._compare(request, generated)
+            except RefusedError as refusal:
+                reason = str(refusal)
+        if forced:
+            raise InputError(f"variant {VARIANT!r} cannot be used: {reason}")
+        return self._tiled(request)
+
+    def _tiled(self, request: PlanRequest) -> CpuPlan:
         choice, reason = self._planner.choose(request)
         return CpuPlan(request, self.threads, self.isa, choice, reason)
+
+    def _compare(self, request: PlanRequest, generated: GeneratedPlan) -> CpuPlan | GeneratedPlan:
+        """With ``tune``, the faster of generated code and the compiled kernels."""
+        tune = request.options.get("tune", False)
+        if not isinstance(tune, bool):
+            raise InputError(f"tune is {tune!r}; allowed: True or False")
+        if not tune:
+            return generated
+        tiled = self._tiled(request)
+        return generated if generated.seconds() <= tiled.seconds() else tiled
 
     def versions(self) -> dict[str, str]:
         """The instruction set in use stands for the version of the kernels."""

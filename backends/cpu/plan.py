@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backends.cpu import _kernels
 from backends.cpu.choice import Choice, Layout, collapse, layout_of, problem_fields
+from backends.cpu.tuning import call_seconds
 from harness.contract import KernelClock, Plan, PlanRequest
 from harness.contract.plan import Array
 
@@ -43,6 +44,10 @@ class CpuPlan(Plan):
     def variant(self) -> str:
         """The name that ``prepare(variant=...)`` takes to force this layout."""
         return self.choice.layout
+
+    def seconds(self) -> float:
+        """Time of one call as ``tune`` measures it."""
+        return call_seconds(self._handle, self._shape)
 
     def explain(self) -> str:
         """Layout, tile, channel block, threads, copies made and what bounds the kernel, in words."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from backends.cpu.choice import LAYOUTS, Choice, Layout, candidates, collapse
 from backends.cpu.cost import core, cycles
+from backends.cpu.generated import ISA, VARIANT
 from backends.cpu.isa import Build, builds_of
 from backends.cpu.tuning import Tuner
 from backends.host.machine import this_machine
@@ -33,6 +34,10 @@ class Planner:
         """Variant name to layout and build; the narrower build's names end in ``-256``."""
         widest = max(build.lanes for build in self._builds)
         return {layout + ("" if build.lanes == widest else _HALF): (layout, build) for build in self._builds for layout in LAYOUTS}
+
+    def names(self) -> tuple[str, ...]:
+        """What ``prepare(variant=...)`` takes on this instruction set."""
+        return ((VARIANT,) if self.isa == ISA else ()) + tuple(self.variants())
 
     def choose(self, request: PlanRequest) -> tuple[Choice, str]:
         """The choice for ``request`` and where it comes from, in words.
@@ -64,7 +69,7 @@ class Planner:
     def _candidates(self, problem: Problem, variant: str | None, dense: bool) -> Iterator[tuple[Choice, Layout]]:
         allowed = self.variants()
         if variant is not None and variant not in allowed:
-            raise InputError(f"variant is {variant!r}; allowed on {self.isa}: {', '.join(allowed)}")
+            raise InputError(f"variant is {variant!r}; allowed on {self.isa}: {', '.join(self.names())}")
         for layout, build in [allowed[variant]] if variant else allowed.values():
             yield from candidates(problem, build, layout, dense)
 

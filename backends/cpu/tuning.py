@@ -17,6 +17,7 @@ from backends.cpu import _kernels
 from backends.cpu.choice import Choice, collapse, problem_fields
 from backends.host.machine import this_machine
 from harness.contract import PlanRequest
+from perfmodel.problem import Problem
 
 VERSION = 1
 """Raise it when the kernels change so much that remembered choices are stale."""
@@ -30,6 +31,14 @@ def cache_folder() -> Path:
     """Where choices are remembered: ``$XDG_CACHE_HOME/breakeven/cpu``, by default under ``~/.cache``."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "breakeven" / "cpu"
+
+
+def call_seconds(handle: _kernels.PlanHandle, problem: Problem) -> float:
+    """Lower quartile of a few calls after a first one."""
+    x = np.random.default_rng(20170424).standard_normal(problem.input_shape, dtype=np.float32)
+    y = np.empty(problem.output_shape, np.float32)
+    _kernels.run(handle, x, y)
+    return sorted(_kernels.run(handle, x, y)[0] for _ in range(_REPETITIONS))[_REPETITIONS // 4]
 
 
 class Tuner:
@@ -65,19 +74,12 @@ class Tuner:
 
     def _time(self, request: PlanRequest, choices: list[Choice]) -> dict[Choice, float]:
         """Lower quartile of a few calls of each choice, in seconds, until the budget is spent."""
-        problem = request.problem
-        rng = np.random.default_rng(20170424)
-        x = rng.standard_normal(problem.input_shape, dtype=np.float32)
-        y = np.empty(problem.output_shape, np.float32)
         end = time.perf_counter() + _BUDGET_S
         timed: dict[Choice, float] = {}
         for choice in choices:
             if timed and time.perf_counter() > end:
                 break
-            handle = self._make(request, choice)
-            _kernels.run(handle, x, y)
-            seconds = sorted(_kernels.run(handle, x, y)[0] for _ in range(_REPETITIONS))
-            timed[choice] = seconds[_REPETITIONS // 4]
+            timed[choice] = call_seconds(self._make(request, choice), request.problem)
         return timed
 
     def _make(self, request: PlanRequest, choice: Choice) -> _kernels.PlanHandle:

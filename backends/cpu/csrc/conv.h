@@ -8,19 +8,14 @@
 #ifndef BREAKEVEN_CONV_H
 #define BREAKEVEN_CONV_H
 
+#include "problem.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 #define BK_ALIGN 64           /* bytes; one cache line, one AVX-512 vector */
 #define BK_MAX_TILE 28        /* vectors of accumulators in registers, AVX-512 and NEON */
 #define BK_DENSE_CHANNELS 4   /* output channels that one dense kernel call computes */
 #define BK_MAX_SEGMENTS 4096  /* distinct column shifts of one problem */
-#define BK_MESSAGE 200        /* bytes of an error message */
-
-/* A convolution in benchdnn's letters, except that dh, dw are steps (1 = no dilation). */
-struct bk_problem {
-    int64_t g, mb, ic, ih, iw, oc, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw;
-};
 
 /* What the planner chooses.
  * flat:   lay output rows side by side in the lanes, one plane per kernel row (else rows are stacked);
@@ -82,6 +77,8 @@ struct bk_plan {
     int64_t planes_floats, sums_floats, slice_floats;
     struct bk_arena *idle;
     void *lock;
+    struct bk_jit *jit; /* generated code, or NULL: then all of the above that describes tiles is unused */
+    int64_t jit_units;
 };
 
 /* What a call reports: seconds in all, and of these in packing and layout copies. */
@@ -115,6 +112,9 @@ void bk_layout_free(struct bk_layout *layout);
 /* plan.c: returns NULL and writes `message` when something does not fit. */
 struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_choice *choice, const struct bk_isa *isa, int dense,
                              const float *weight, const float *bias, int relu, int threads, char *message);
+/* The same by generated code; strip_tiles as in jit.h. */
+struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                                 int64_t strip_tiles, char *message);
 void bk_plan_free(struct bk_plan *plan);
 
 /* run.c: 0, or -1 when memory ran out. */

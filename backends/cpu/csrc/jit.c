@@ -37,7 +37,8 @@ static void AVX512 copy_every_second(float *to, const float *from, int64_t n)
     for (int64_t i = 0; i < n; i += JIT_LANES) {
         int64_t floats = 2 * (n - i) - 1; /* the last one needed is even, so nothing past it is touched */
         __m512 low = _mm512_maskz_loadu_ps(low_lanes(floats), from + 2 * i);
-        __m512 high = floats > JIT_LANES ? _mm512_maskz_loadu_ps(low_lanes(floats - JIT_LANES), from + 2 * i + JIT_LANES) : _mm512_setzero_ps();
+        __mmask16 more = floats > JIT_LANES ? low_lanes(floats - JIT_LANES) : 0;
+        __m512 high = _mm512_maskz_loadu_ps(more, from + 2 * i + JIT_LANES);
         _mm512_storeu_ps(to + i, _mm512_maskz_permutex2var_ps(low_lanes(n - i), low, even, high));
     }
 }

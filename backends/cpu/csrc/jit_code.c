@@ -253,7 +253,8 @@ int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int
     int status = -1;
     if (!jit->block || !jit->values || !jit->constants || !used) snprintf(message, BK_MESSAGE, "no memory for the plan");
     else if (!reserve(jit, most, message)) {
-        struct writer w = {.jit = jit, .e = {jit->memory}, .end = (uint8_t *)jit->memory + jit->memory_bytes, .vectors = jit->vectors, .used = used};
+        const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;
+        struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used};
         cut_blocks(jit, bias, relu);
         if (write_blocks(jit, &w, weight)) snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
         else status = seal(jit, w.e.at, message);

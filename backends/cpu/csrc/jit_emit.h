@@ -28,9 +28,10 @@ static inline void emit_bytes(struct emitter *e, const void *bytes, size_t n)
 static inline void emit_evex(struct emitter *e, int pp, int map, int reg, int second, int base, int x, int flags, int mask)
 {
     emit_byte(e, 0x62);
-    emit_byte(e, (~(unsigned)reg >> 3 & 1) << 7 | (unsigned)!x << 6 | (~(unsigned)base >> 3 & 1) << 5 | (~(unsigned)reg >> 4 & 1) << 4 | (unsigned)map);
-    emit_byte(e, (~(unsigned)second & 15) << 3 | 4u | (unsigned)pp);
-    emit_byte(e, EVEX_512 | (unsigned)flags | (~(unsigned)second >> 4 & 1) << 3 | (unsigned)mask);
+    unsigned r = ~(unsigned)reg, v = ~(unsigned)second, b = ~(unsigned)base;
+    emit_byte(e, (r >> 3 & 1) << 7 | (unsigned)!x << 6 | (b >> 3 & 1) << 5 | (r >> 4 & 1) << 4 | (unsigned)map);
+    emit_byte(e, (v & 15) << 3 | 4u | (unsigned)pp);
+    emit_byte(e, EVEX_512 | (unsigned)flags | (v >> 4 & 1) << 3 | (unsigned)mask);
 }
 
 static inline void emit_registers(struct emitter *e, int pp, int map, int opcode, int reg, int second, int last, int flags, int mask)
@@ -40,9 +41,10 @@ static inline void emit_registers(struct emitter *e, int pp, int map, int opcode
     emit_byte(e, 0xC0u | ((unsigned)reg & 7) << 3 | ((unsigned)last & 7));
 }
 
-/* Memory operand base + displacement; one byte of displacement counts in units of `scale` bytes. base is none of rsp, rbp, r12, r13. */
-static inline void emit_memory(struct emitter *e, int pp, int map, int opcode, int reg, int second, int base, int32_t displacement, int scale,
-                               int flags, int mask)
+/* Memory operand base + displacement; one byte of displacement counts in units of `scale` bytes.
+ * base is none of rsp, rbp, r12, r13. */
+static inline void emit_memory(struct emitter *e, int pp, int map, int opcode, int reg, int second, int base, int32_t displacement,
+                               int scale, int flags, int mask)
 {
     int small = displacement % scale == 0 && displacement / scale >= -128 && displacement / scale <= 127;
     emit_evex(e, pp, map, reg, second, base, 0, flags, mask);

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the planes of a strip may occupy: of L1 when each tile's planes are read by every block in turn, else of L2. */
-enum { L1_SHARE = 24 << 10, L2_SHARE = 384 << 10 };
-/* Code and values of all blocks that may be streamed from L2 for every single tile. */
-enum { CODE_SHARE = 768 << 10, CODE_BYTES_A_NONZERO = 15 };
+/* Bytes that the planes of a strip may occupy: a share of L2, the rest being for code, values and outputs. */
+enum { PLANES_SHARE = 384 << 10 };
 
 #define FAIL(...)                                   \
     do {                                            \
@@ -106,8 +104,9 @@ static int64_t plane_steps(const struct bk_jit *jit, int64_t strip, int64_t a, i
         int64_t y = i * p->sh + a - p->ph, start = i * jit->pitch;
         int64_t from = larger(start + lead(p, b), first), to = smaller(start + smaller(past(p, b), jit->pitch), end);
         if (y < 0 || y >= p->ih || from >= to) continue;
+        int64_t source = y * p->iw + (from - start) * p->sw + b - p->pw;
         if (from > done) out[n++] = (struct jit_step){(int32_t)(target + done - first), (int32_t)(from - done), -1};
-        out[n++] = (struct jit_step){(int32_t)(target + from - first), (int32_t)(to - from), y * p->iw + (from - start) * p->sw + b - p->pw};
+        out[n++] = (struct jit_step){(int32_t)(target + from - first), (int32_t)(to - from), source};
         done = from + whole_vectors(to - from);
     }
     if (done < end) out[n++] = (struct jit_step){(int32_t)(target + done - first), (int32_t)(end - done), -1};
@@ -122,8 +121,10 @@ static int make_steps(struct bk_jit *jit, const struct axis *rows, const struct 
     if (!jit->steps || !jit->step_start) return -1;
     for (int64_t strip = 0; strip < jit->strips; strip++) {
         jit->step_start[strip] = n;
-        for (int64_t k = 0; k < jit->phases; k++)
-            n += plane_steps(jit, strip, rows->phase[k / columns->phases], columns->phase[k % columns->phases], k * jit->plane, jit->steps + n);
+        for (int64_t k = 0; k < jit->phases; k++) {
+            int64_t a = rows->phase[k / columns->phases], b = columns->phase[k % columns->phases];
+            n += plane_steps(jit, strip, a, b, k * jit->plane, jit->steps + n);
+        }
     }
     jit->step_start[jit->strips] = n;
     return 0;
@@ -134,8 +135,7 @@ static int64_t find_strip(const struct bk_jit *jit, int64_t reach, int threads)
 {
     const struct bk_problem *p = &jit->problem;
     int64_t lanes = jit->vectors * JIT_LANES;
-    int64_t share = reach == 0 && jit->nonzeros * CODE_BYTES_A_NONZERO <= CODE_SHARE ? L1_SHARE : L2_SHARE;
-    int64_t most = larger((share / 4 / (jit->in * jit->phases) - whole_vectors(reach)) / lanes, ceil_div(2 * reach, lanes));
+    int64_t most = larger((PLANES_SHARE / 4 / (jit->in * jit->phases) - whole_vectors(reach)) / lanes, ceil_div(2 * reach, lanes));
     int64_t strips = ceil_div(jit->tiles, larger(1, most));
     while (strips < jit->tiles && p->mb * p->g * strips * jit->blocks < threads) strips++;
     return ceil_div(jit->tiles, strips);
@@ -159,14 +159,16 @@ static void make_tiles(struct bk_jit *jit)
     jit->vectors = ceil_div(vectors, jit->tiles);
 }
 
-static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, int64_t strip_tiles, char *message)
+static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, int64_t strip_tiles,
+                 char *message)
 {
     const struct bk_problem *p = &jit->problem;
     jit->pitch = find_pitch(p, columns);
     jit->phases = rows->phases * columns->phases;
     int64_t reach = (p->kh - 1) * p->dh / p->sh * jit->pitch + (p->kw - 1) * p->dw / p->sw, bytes;
     if (jit->pitch * p->oh > INT32_MAX / 8 || reach > INT32_MAX / 8) FAIL("an image is too large for generated code");
-    if (p->oh * p->ow > INT32_MAX / 4 / JIT_SUMS) FAIL("%lldx%lld outputs are too many for generated code", (long long)p->oh, (long long)p->ow);
+    if (p->oh * p->ow > INT32_MAX / 4 / JIT_SUMS)
+        FAIL("%lldx%lld outputs are too many for generated code", (long long)p->oh, (long long)p->ow);
     make_tiles(jit);
     jit->strip_tiles = strip_tiles > 0 ? smaller(strip_tiles, jit->tiles) : find_strip(jit, reach, threads);
     jit->strips = ceil_div(jit->tiles, jit->strip_tiles);
@@ -190,8 +192,10 @@ int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *messa
     }
     struct axis rows = {0}, columns = {0};
     int status = -1;
-    if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw)) snprintf(message, BK_MESSAGE, "no memory for the plan");
-    else status = place(jit, &rows, &columns, threads, strip_tiles, message);
+    if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw))
+        snprintf(message, BK_MESSAGE, "no memory for the plan");
+    else
+        status = place(jit, &rows, &columns, threads, strip_tiles, message);
     free(rows.phase);
     free(columns.phase);
     return status;

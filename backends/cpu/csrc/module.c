@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "conv.h"
+#include "jit.h"
 
 #include <string.h>
 
@@ -98,6 +99,41 @@ static PyObject *layout(PyObject *self, PyObject *args)
     return result;
 }
 
+static int check_threads(int threads)
+{
+    if (threads >= 1 && threads <= 1024) return 0;
+    PyErr_Format(PyExc_ValueError, "threads is %d; allowed: 1 to 1024", threads);
+    return -1;
+}
+
+static int read_weights(const struct bk_problem *p, PyObject *weight_object, PyObject *bias_object, Py_buffer *weight, Py_buffer *bias)
+{
+    int64_t count;
+    if (p->ic % p->g || __builtin_mul_overflow(p->oc, p->ic / p->g, &count) || __builtin_mul_overflow(count, p->kh, &count) ||
+        __builtin_mul_overflow(count, p->kw, &count)) {
+        PyErr_SetString(PyExc_ValueError, "the weights of this problem are too many");
+        return -1;
+    }
+    if (read_floats(weight_object, weight, count, 0, "weight")) return -1;
+    if (bias_object == Py_None || !read_floats(bias_object, bias, p->oc, 0, "bias")) return 0;
+    PyBuffer_Release(weight);
+    return -1;
+}
+
+/* The plan as a Python object, or its message as an exception. */
+static PyObject *plan_object(struct bk_plan *plan, Py_buffer *weight, Py_buffer *bias, const char *message)
+{
+    PyBuffer_Release(weight);
+    if (bias->buf) PyBuffer_Release(bias);
+    if (!plan) {
+        PyErr_SetString(PyExc_ValueError, message);
+        return NULL;
+    }
+    PyObject *capsule = PyCapsule_New(plan, CAPSULE, free_capsule);
+    if (!capsule) bk_plan_free(plan);
+    return capsule;
+}
+
 static PyObject *make(PyObject *self, PyObject *args)
 {
     (void)self;
@@ -114,26 +150,33 @@ static PyObject *make(PyObject *self, PyObject *args)
         return NULL;
     const struct bk_isa *isa = bk_find_isa(isa_name, vl);
     if (!isa) return PyErr_Format(PyExc_ValueError, "no kernels for '%s' with %d lanes on this machine", isa_name, vl);
-    if (threads < 1 || threads > 1024) return PyErr_Format(PyExc_ValueError, "threads is %d; allowed: 1 to 1024", threads);
-    int64_t count;
-    if (p.ic % p.g || __builtin_mul_overflow(p.oc, p.ic / p.g, &count) || __builtin_mul_overflow(count, p.kh, &count) ||
-        __builtin_mul_overflow(count, p.kw, &count))
-        return PyErr_Format(PyExc_ValueError, "the weights of this problem are too many");
-    if (read_floats(weight_object, &weight, count, 0, "weight")) return NULL;
-    if (bias_object != Py_None && read_floats(bias_object, &bias, p.oc, 0, "bias")) {
-        PyBuffer_Release(&weight);
-        return NULL;
-    }
+    if (check_threads(threads)) return NULL;
+    if (read_weights(&p, weight_object, bias_object, &weight, &bias)) return NULL;
     struct bk_plan *plan = bk_plan_make(&p, (const struct bk_choice *)choice, isa, dense, weight.buf, bias.buf, relu, threads, message);
-    PyBuffer_Release(&weight);
-    if (bias.buf) PyBuffer_Release(&bias);
-    if (!plan) {
-        PyErr_SetString(PyExc_ValueError, message);
+    return plan_object(plan, &weight, &bias, message);
+}
+
+static PyObject *generate(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *problem_tuple, *weight_object, *bias_object;
+    int relu, threads;
+    long long strip_tiles;
+    struct bk_problem p;
+    char message[BK_MESSAGE];
+    Py_buffer weight, bias = {0};
+    if (!PyArg_ParseTuple(args, "OOOpiL", &problem_tuple, &weight_object, &bias_object, &relu, &threads, &strip_tiles) ||
+        read_problem(problem_tuple, &p) || check_threads(threads) || read_weights(&p, weight_object, bias_object, &weight, &bias))
         return NULL;
-    }
-    PyObject *capsule = PyCapsule_New(plan, CAPSULE, free_capsule);
-    if (!capsule) bk_plan_free(plan);
-    return capsule;
+    struct bk_plan *plan = bk_plan_generate(&p, weight.buf, bias.buf, relu, threads, strip_tiles, message);
+    return plan_object(plan, &weight, &bias, message);
+}
+
+/* Why this machine cannot run generated code, or None. */
+static PyObject *obstacle(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    return Py_BuildValue("z", bk_jit_obstacle());
 }
 
 static PyObject *run(PyObject *self, PyObject *args)
@@ -160,11 +203,22 @@ static PyObject *run(PyObject *self, PyObject *args)
     return status ? PyErr_NoMemory() : Py_BuildValue("(dd)", clock.total_s, clock.packing_s);
 }
 
+static PyObject *generated_info(const struct bk_jit *jit)
+{
+    struct bk_jit_info i;
+    bk_jit_describe(jit, &i);
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+                         (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "pitch", (long long)i.pitch,
+                         "units", (long long)i.units, "nonzeros", (long long)i.nonzeros, "code_bytes", (long long)i.code_bytes,
+                         "planes_bytes", (long long)i.scratch_floats * 4, "lanes_used", i.lanes);
+}
+
 static PyObject *info(PyObject *self, PyObject *capsule)
 {
     (void)self;
     const struct bk_plan *plan = get_plan(capsule);
     if (!plan) return NULL;
+    if (plan->jit) return generated_info(plan->jit);
     return Py_BuildValue("{sLsLsLsLsLsLsL}", "blocks", (long long)plan->blocks, "nonzeros", (long long)plan->nonzero_count, "tiles",
                          (long long)(plan->layout.tiles_x * plan->layout.tiles_y), "planes_bytes", (long long)plan->planes_floats * 4,
                          "sums_bytes", (long long)plan->sums_floats * 4, "segments", (long long)plan->layout.segments, "lanes",
@@ -177,6 +231,8 @@ static PyMethodDef methods[] = {
      "layout(problem, choice, lanes) -> (pitch, plane rows, row planes, column planes, floats a channel, segments, slide, usable, tiles x, "
      "tiles y)."},
     {"make", make, METH_VARARGS, "make(problem, choice, isa, lanes, dense, weight, bias, relu, threads) -> plan."},
+    {"obstacle", obstacle, METH_NOARGS, "Why generated code cannot run here, or None."},
+    {"generate", generate, METH_VARARGS, "generate(problem, weight, bias, relu, threads, tiles a strip or 0) -> plan by generated code."},
     {"run", run, METH_VARARGS, "run(plan, x, y) -> (seconds, of these in packing)."},
     {"info", info, METH_O, "info(plan) -> numbers that describe it."},
     {NULL, NULL, 0, NULL},

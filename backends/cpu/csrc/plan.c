@@ -1,5 +1,6 @@
 /* Plans: checks, the order of the weights, the sizes of scratch memory. */
 #include "conv.h"
+#include "jit.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -8,10 +9,10 @@
 
 #define MAX_SPARSE_PLANES (8ll * UINT16_MAX) /* bytes that 16-bit offsets reach */
 
-#define FAIL(...)                                      \
-    do {                                               \
-        snprintf(message, BK_MESSAGE, __VA_ARGS__);    \
-        return -1;                                     \
+#define FAIL(...)                                   \
+    do {                                            \
+        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
+        return -1;                                  \
     } while (0)
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -218,6 +219,37 @@ struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_c
     return plan;
 }
 
+static int build_generated(struct bk_plan *plan, const float *weight, const float *bias, int64_t strip_tiles, char *message)
+{
+    struct bk_jit_info info;
+    if (check_problem(&plan->problem, message)) return -1;
+    plan->jit = bk_jit_make(&plan->problem, weight, bias, plan->relu, plan->threads, strip_tiles, message);
+    if (!plan->jit) return -1;
+    bk_jit_describe(plan->jit, &info);
+    plan->jit_units = info.units;
+    plan->slice_floats = (info.scratch_floats + 15) / 16 * 16;
+    plan->lock = malloc(sizeof(pthread_mutex_t));
+    if (!plan->lock) FAIL("no memory for the plan");
+    pthread_mutex_init(plan->lock, NULL);
+    return 0;
+}
+
+struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                                 int64_t strip_tiles, char *message)
+{
+    struct bk_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) {
+        snprintf(message, BK_MESSAGE, "no memory for the plan");
+        return NULL;
+    }
+    plan->problem = *problem;
+    plan->relu = relu;
+    plan->threads = threads < 1 ? 1 : threads;
+    if (!build_generated(plan, weight, bias, strip_tiles, message)) return plan;
+    bk_plan_free(plan);
+    return NULL;
+}
+
 void bk_plan_free(struct bk_plan *plan)
 {
     while (plan->idle) {
@@ -228,6 +260,7 @@ void bk_plan_free(struct bk_plan *plan)
     }
     if (plan->lock) pthread_mutex_destroy(plan->lock);
     free(plan->lock);
+    bk_jit_free(plan->jit);
     free(plan->bias);
     free(plan->value);
     free(plan->offset16);

@@ -1,5 +1,6 @@
 /* One call: share the tiles and chunks of output channels among the threads. */
 #include "conv.h"
+#include "jit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,6 +54,20 @@ static void work(void *context, int member)
     if (member == 0) job->packing = packing;
 }
 
+/* Units that follow each other share their packed input: hand out runs of them, a few per thread. */
+static void work_generated(void *context, int member)
+{
+    struct job *job = context;
+    const struct bk_plan *plan = job->plan;
+    int64_t units = plan->jit_units, run = units / (8 * plan->threads) + 1;
+    float *scratch = job->memory + member * plan->slice_floats;
+    double packing = 0;
+    if (plan->threads == 1) run = units;
+    for (int64_t i; (i = atomic_fetch_add_explicit(&job->next, run, memory_order_relaxed)) < units;)
+        packing += bk_jit_run(plan->jit, job->x, job->y, scratch, i, i + run < units ? i + run : units, bk_now);
+    if (member == 0) job->packing = packing;
+}
+
 int bk_plan_run(struct bk_plan *plan, const float *x, float *y, struct bk_clock *clock)
 {
     double begin = bk_now();
@@ -60,7 +75,7 @@ int bk_plan_run(struct bk_plan *plan, const float *x, float *y, struct bk_clock 
     if (!arena) return -1;
     struct job job = {.plan = plan, .x = x, .y = y, .memory = arena->memory};
     atomic_init(&job.next, 0);
-    bk_team_run(plan->threads, work, &job);
+    bk_team_run(plan->threads, plan->jit ? work_generated : work, &job);
     give_back(plan, arena);
     clock->total_s = bk_now() - begin;
     clock->packing_s = job.packing;

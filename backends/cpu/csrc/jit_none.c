@@ -1,0 +1,28 @@
+/* Stands in for the other jit files where no code can be generated. */
+#include "jit.h"
+
+#include <stdio.h>
+
+const char *bk_jit_obstacle(void) { return "code is generated for x86-64 only"; }
+
+struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                           int64_t strip_tiles, char *message)
+{
+    (void)problem, (void)weight, (void)bias, (void)relu, (void)threads, (void)strip_tiles;
+    snprintf(message, BK_MESSAGE, "%s", bk_jit_obstacle());
+    return NULL;
+}
+
+void bk_jit_free(struct bk_jit *jit) { (void)jit; }
+
+void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
+{
+    (void)jit;
+    *info = (struct bk_jit_info){0};
+}
+
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
+{
+    (void)jit, (void)x, (void)y, (void)scratch, (void)from, (void)to, (void)clock;
+    return 0;
+}

@@ -1,0 +1,86 @@
+"""A prepared convolution by machine code written for its weights (csrc/jit.h)."""
+
+from __future__ import annotations
+
+from backends.cpu import _kernels
+from backends.cpu.choice import problem_fields
+from backends.cpu.tuning import call_seconds
+from backends.host.machine import this_machine
+from harness.contract import KernelClock, Plan, PlanRequest
+from harness.contract.plan import Array
+
+VARIANT = "generated"
+ISA = "avx512"
+
+_CODE_BYTES = 11
+"""Bytes of code a non-zero, about."""
+
+
+class RefusedError(Exception):
+    """Why no code can, or should, be generated."""
+
+
+def obstacle(request: PlanRequest, isa: str) -> str | None:
+    """Why ``request`` cannot have generated code on ``isa``, or None."""
+    if request.kernel.method == "dense":
+        return "dense weights have no pattern to write code for"
+    if isa != ISA:
+        return f"code is generated for {ISA} only, not for {isa}"
+    return _kernels.obstacle()
+
+
+def too_much_code(request: PlanRequest) -> bool:
+    """Whether the code would outgrow the last-level cache and be read from memory at every call."""
+    return request.density * request.problem.weight_count * _CODE_BYTES > this_machine().caches[2]
+
+
+class GeneratedPlan(Plan):
+    """Code, values and packing steps for one set of weights; scratch memory is borrowed per call, so threads may share it.
+
+    Raises :class:`RefusedError` when the problem is too large or the system refuses executable memory.
+    """
+
+    def __init__(self, request: PlanRequest, threads: int, reason: str, strip_tiles: int = 0) -> None:
+        super().__init__(request, "cpu", threads)
+        self._reason = reason
+        try:
+            self._handle = _kernels.generate(
+                problem_fields(request.problem), request.weight, request.bias, request.relu, threads, strip_tiles
+            )
+        except (ValueError, MemoryError) as error:
+            raise RefusedError(str(error)) from error
+
+    def _run(self, x: Array, y: Array) -> KernelClock:
+        total, packing = _kernels.run(self._handle, x, y)
+        return KernelClock(total - packing)
+
+    @property
+    def variant(self) -> str:
+        """The name that ``prepare(variant=...)`` takes to force generated code."""
+        return VARIANT
+
+    def explain(self) -> str:
+        """Block of sums, code, strips, threads, copies made and what bounds the kernel, in words."""
+        info = _kernels.info(self._handle)
+        per_tap = 1 - (1 - self.density) ** info["channels"]
+        per_code = info["code_bytes"] / max(1, info["nonzeros"] * info["vectors"])
+        return "\n".join(
+            [
+                f"cpu {self.kernel.name} on {ISA}, variant {VARIANT} ({self._reason})",
+                f"  code: {info['code_bytes'] / 1024:.0f} KiB written for {info['nonzeros']} non-zeros ({per_code:.1f} bytes each); "
+                "no offsets are loaded, the multiply-add broadcasts each value itself",
+                f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 16 outputs in registers, over all input "
+                f"channels; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
+                f"  input: rows {info['pitch']} floats apart, {info['planes_bytes'] / 1024:.0f} KiB for one strip of tiles, "
+                f"{info['strips']} strips an image; shifted vectors are made once for all output channels of a block",
+                f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
+                f"{info['strips']} strips x {info['chunks']} parts of the output channels, cut by non-zeros)",
+                "  copies: the input once per part, padding included; the output not at all",
+                f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak; about "
+                f"{per_tap / max(1e-6, self.density * info['channels']):.2f} input vectors are made per multiply-add",
+            ]
+        )
+
+    def seconds(self) -> float:
+        """Time of one call as ``tune`` measures it."""
+        return call_seconds(self._handle, self.problem)

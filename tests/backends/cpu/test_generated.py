@@ -1,0 +1,108 @@
+"""Generated code: strips of every length, threads, refusals and what the plan says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backends.cpu import _kernels, generated
+from backends.cpu.backend import CpuBackend
+from backends.cpu.choice import problem_fields
+from backends.cpu.plugin import CpuConfig
+from perfmodel.errors import InputError
+from perfmodel.problem import Problem
+from tests.backends.cpu.cpu_cases import Case, cases, make_case
+
+OBSTACLE = _kernels.obstacle()
+needs_code = pytest.mark.skipif(OBSTACLE is not None, reason=f"no generated code here: {OBSTACLE}")
+
+
+def backend(isa: str = "auto", threads: int = 1) -> CpuBackend:
+    return CpuBackend(CpuConfig(name="cpu", isa=isa), threads)
+
+
+def check(case: Case, threads: int, strip_tiles: int) -> dict[str, float]:
+    handle = _kernels.generate(problem_fields(case.problem), case.weight, case.bias, case.relu, threads, strip_tiles)
+    out = np.full(case.problem.output_shape, np.nan, np.float32)
+    for _ in range(2):
+        _kernels.run(handle, case.x, out)
+        np.testing.assert_array_equal(out, case.expected(), err_msg=f"{case.problem} threads {threads} strip {strip_tiles}")
+    return _kernels.info(handle)
+
+
+@needs_code
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(case=cases(), threads=st.integers(1, 5), strip_tiles=st.integers(0, 4))
+def test_any_problem_in_strips(case: Case, threads: int, strip_tiles: int) -> None:
+    check(case, threads, strip_tiles)
+
+
+@needs_code
+@pytest.mark.parametrize(
+    ("text", "density"),
+    [
+        ("ic40ih14oc61kh3ph1", 0.1),  # three blocks of channels of unequal size
+        ("ic5ih30oc28kh5ph2", 1.0),  # more values in one channel than a small displacement reaches
+        ("ic600ih9oc30kh3ph1", 0.02),  # planes further apart than a small displacement reaches
+        ("ic3ih61oc96kh11sh4", 0.5),  # sixteen stride phases
+        ("ic64ih40oc3kh3ph1", 0.3),  # several vectors a tile
+        ("g24ic24ih19oc24kh3ph1", 0.7),  # one channel a group
+        ("mb3ic8ih6oc40kh1", 0.4),  # an image as one row
+        ("ic4ih33oc9kh3sh2ph1dh1", 0.5),
+    ],
+)
+def test_code_that_reaches_far(text: str, density: float) -> None:
+    case = make_case(Problem.parse(text), density, bias=True, relu=True)
+    for threads, strip_tiles in ((1, 0), (3, 0), (1, 2)):
+        check(case, threads, strip_tiles)
+
+
+@needs_code
+def test_special_values_pass_through() -> None:
+    problem = Problem.parse("ic1ih4oc2kh1")
+    weight = np.array([1, 0], np.float32).reshape(2, 1, 1, 1)
+    x = np.array([np.nan, np.inf, -np.inf, -1] * 4, np.float32).reshape(1, 1, 4, 4)
+    y = backend("avx512").prepare(problem, weight, variant=generated.VARIANT, relu=True).run(x)
+    np.testing.assert_array_equal(y[0, 0], np.array([[np.nan, np.inf, 0, 0]] * 4, np.float32))
+    np.testing.assert_array_equal(y[0, 1], 0)
+
+
+@needs_code
+def test_default_on_avx512_and_explained() -> None:
+    case = make_case(Problem.parse("ic32ih28oc64kh3ph1"), 0.1)
+    plan = backend("avx512").prepare(case.problem, case.weight)
+    assert plan.variant == generated.VARIANT
+    text = plan.explain()
+    for word in ("non-zeros", "bytes each", "lanes", "strips", "bound: multiply-adds"):
+        assert word in text
+
+
+def test_other_instruction_sets_say_why_not() -> None:
+    case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
+    with pytest.raises(InputError, match="variant 'generated' cannot be used: code is generated for avx512 only, not for portable"):
+        backend("portable").prepare(case.problem, case.weight, variant=generated.VARIANT)
+    assert backend("portable").prepare(case.problem, case.weight).variant != generated.VARIANT
+
+
+@needs_code
+def test_refused_memory_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("this system refuses to make generated code executable: Permission denied")
+
+    monkeypatch.setattr(_kernels, "generate", refuse)
+    case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
+    plan = backend("avx512").prepare(case.problem, case.weight)
+    assert plan.variant != generated.VARIANT
+    np.testing.assert_array_equal(plan.run(case.x), case.expected())
+    with pytest.raises(InputError, match="refuses to make generated code executable"):
+        backend("avx512").prepare(case.problem, case.weight, variant=generated.VARIANT)
+
+
+@needs_code
+def test_code_beyond_the_last_cache_is_not_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated, "_CODE_BYTES", 1 << 40)
+    case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
+    assert backend("avx512").prepare(case.problem, case.weight).variant != generated.VARIANT
+    assert backend("avx512").prepare(case.problem, case.weight, variant=generated.VARIANT).variant == generated.VARIANT
