@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.contract import Backend, InputError, KernelSpec, Problem
 from harness.plugins import host
-from perfmodel.project import Projection, project_paper, useful_range_paper
-from perfmodel.useful import UsefulRange
+
+if TYPE_CHECKING:
+    from perfmodel.project import Projection
+    from perfmodel.useful import UsefulRange
 
 
 def open_backend(name: str, threads: int = 1, **options: Any) -> Backend:
@@ -22,22 +24,34 @@ def open_backend(name: str, threads: int = 1, **options: Any) -> Backend:
 def project(problem: Problem, density: float, backend: Backend, kernel: str | None = None) -> Projection:
     """Project seconds and speed-up of ``kernel`` (default: the backend's first sparse one) at ``density``.
 
-    Uses ``backend.hardware()`` and the kernel's declared alpha and beta. Raises :class:`InputError` for a
-    density outside 0 to 1 or a kernel that is not sparse, :class:`MissingNumberError` naming a missing number.
+    A kernel calibrated on this machine (``task=calibrate``) is projected by its method's model against the
+    fastest calibrated dense kernel; others by first principles or the paper's model, with a wide band. Raises
+    :class:`InputError` for a density outside 0 to 1 or an unknown kernel, :class:`MissingNumberError` naming a missing number.
     """
-    spec = _sparse_kernel(backend, kernel)
-    return project_paper(problem, density, backend.hardware(), spec.alpha, spec.beta)
+    from harness.modelling import outlook, store
+
+    spec = _kernel(backend, kernel)
+    hardware = backend.hardware()
+    dense = outlook.fastest_dense(problem, store.load_all(backend.threads), hardware)
+    return outlook.project(problem, density, spec, outlook.find_kernel(backend.name, spec, backend.threads, hardware), hardware, dense)
 
 
 def useful_range(problem: Problem, backend: Backend, kernel: str | None = None) -> UsefulRange:
     """The densities between which pruning ``problem`` pays on ``backend``, or none with the reason; errors as :func:`project`."""
-    spec = _sparse_kernel(backend, kernel)
-    return useful_range_paper(problem, backend.hardware(), spec.alpha, spec.beta)
+    from harness.modelling import outlook, store
+
+    spec = _kernel(backend, kernel)
+    hardware = backend.hardware()
+    dense = outlook.fastest_dense(problem, store.load_all(backend.threads), hardware)
+    return outlook.useful_range(problem, spec, outlook.find_kernel(backend.name, spec, backend.threads, hardware), hardware, dense)
 
 
-def _sparse_kernel(backend: Backend, name: str | None) -> KernelSpec:
-    sparse = [k for k in backend.kernels() if k.sparse and name in (None, k.name)]
+def _kernel(backend: Backend, name: str | None) -> KernelSpec:
+    if name is not None:
+        return backend.kernel(name)
+    sparse = [kernel for kernel in backend.kernels() if kernel.sparse]
     if not sparse:
-        allowed = ", ".join(k.name for k in backend.kernels() if k.sparse) or "none of its kernels is"
-        raise InputError(f"kernel {name or 'default'!r} of backend {backend.name!r} is not sparse; allowed: {allowed}")
+        raise InputError(
+            f"backend {backend.name!r} has no sparse kernel; allowed: kernel= one of {', '.join(k.name for k in backend.kernels())}"
+        )
     return sparse[0]

@@ -11,6 +11,9 @@ from typing import Any
 from harness.contract import InputError
 from harness.suggest import did_you_mean
 
+REPORTS = ("csv", "json", "plots")
+MODELS = ("auto", "paper")
+
 
 @dataclass
 class MeasureConfig:
@@ -38,6 +41,8 @@ class RunConfig:
     kernels: Any = None
     options: dict[str, Any] = field(default_factory=dict)
     baselines: Any = "auto"
+    hardware: str | None = None
+    model: str = "auto"
     seed: int = 2017
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     report: Any = None
@@ -79,8 +84,10 @@ def check_config(config: RunConfig) -> None:
     if config.problem and config.problems:
         raise InputError("problem and problems are both given; allowed: one of them")
     for value in as_list(config.report):
-        if value not in ("csv", "json"):
-            raise InputError(f"report is {value!r}; allowed: csv, json (the record itself)")
+        if value not in REPORTS:
+            raise InputError(f"report is {value!r}; allowed: {', '.join(REPORTS)}")
+    if config.model not in MODELS:
+        raise InputError(f"model is {config.model!r}; allowed: {', '.join(MODELS)}")
     if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
         raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
 

@@ -30,3 +30,7 @@ class HostBackend(Backend):
     def hardware(self) -> Hardware:
         """This machine's stored record, measured once (a few seconds) where there is none."""
         return stored_hardware(self.threads)
+
+    def calibrate(self) -> Hardware:
+        """Measure this machine anew and store the record."""
+        return stored_hardware(self.threads, anew=True)

@@ -14,17 +14,17 @@ from perfmodel.hardware import Hardware
 from perfmodel.hardware_file import load_hardware, save_hardware
 
 
-def stored_hardware(threads: int) -> Hardware:
-    """This machine's record: from the cache folder, else measured now (a notice on stderr) and stored."""
+def stored_hardware(threads: int, anew: bool = False) -> Hardware:
+    """This machine's record: from the cache folder unless ``anew``, else measured now (a notice on stderr) and stored."""
     machine = this_machine()
     key = Hardware(machine.vendor, machine.model, driver(machine, threads))
-    return stored_record(key, f"{machine.model} with {threads} thread{'s' if threads > 1 else ''}", lambda: calibrate(threads))
+    return stored_record(key, f"{machine.model} with {threads} thread{'s' if threads > 1 else ''}", lambda: calibrate(threads), anew)
 
 
-def stored_record(key: Hardware, subject: str, measure: Callable[[], Hardware]) -> Hardware:
-    """The record of the device that ``key`` names, from the cache folder; else ``measure`` it, with a notice, and store it."""
+def stored_record(key: Hardware, subject: str, measure: Callable[[], Hardware], anew: bool = False) -> Hardware:
+    """The record of the device that ``key`` names: from the cache folder unless ``anew``, else measured, with a notice, and stored."""
     path = record_path(key)
-    if path.is_file():
+    if path.is_file() and not anew:
         try:
             return load_hardware(path)
         except InputError as error:

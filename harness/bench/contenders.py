@@ -97,11 +97,10 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
 
     Raises :class:`InputError` for an unknown backend, kernel or baseline, or when the chosen backend is absent.
     """
-    options = {k: v for k, v in dict(config.backend).items() if k != "name"}
     name = str(config.backend["name"])
     opened: list[Team] = []
     try:
-        chosen = Team(host.spec(name), config.threads, options, kernel_options=dict(config.options))
+        chosen = _chosen_team(config, host)
         opened.append(chosen)
         notice(f"opening {name}")
         chosen.worker()
@@ -129,6 +128,23 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
     finally:
         for team in opened:
             team.stop()
+
+
+@contextmanager
+def open_team(config: RunConfig, host: PluginHost) -> Iterator[Team]:
+    """Only the chosen backend's worker; errors as :func:`open_field`."""
+    team = _chosen_team(config, host)
+    try:
+        team.worker()
+        team.kernels = _choose_kernels(team, config)
+        yield team
+    finally:
+        team.stop()
+
+
+def _chosen_team(config: RunConfig, host: PluginHost) -> Team:
+    options = {k: v for k, v in dict(config.backend).items() if k != "name"}
+    return Team(host.spec(str(config.backend["name"])), config.threads, options, kernel_options=dict(config.options))
 
 
 def _description(team: Team) -> Description:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from harness.bench.cases import Case
 from harness.bench.contenders import Contender, Stage, Team
 from harness.bench.entry import Entry, losing, running
@@ -13,9 +11,7 @@ from harness.bench.timing import time_entries
 from harness.config import MeasureConfig
 from harness.contract import BreakevenError
 from harness.verify import Verdict
-from harness.workers.service import Truth
-
-_NOTHING = Truth(np.empty(0, np.float32), np.empty(0, np.float32))
+from harness.workers.service import NO_TRUTH, Truth
 
 
 def race(case: Case, contenders: Sequence[Contender], oracle: Team, config: MeasureConfig, tick: Callable[[], None]) -> list[Entry]:
@@ -45,7 +41,7 @@ def _truth(case: Case, oracle: Team, config: MeasureConfig) -> tuple[Truth, str]
     try:
         truth: Truth = oracle.worker().call("truth", case.problem, case.weights.array, case.seed, timeout_s=config.timeout_s)
     except BreakevenError as error:
-        return _NOTHING, str(error)
+        return NO_TRUTH, str(error)
     return truth, ""
 
 

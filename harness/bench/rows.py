@@ -9,8 +9,9 @@ from harness.bench.cases import Case
 from harness.bench.contenders import BASELINE_METHODS
 from harness.bench.entry import Entry
 from harness.config import RunConfig
-from harness.contract import Baseline, Hardware, MissingNumberError, Row
-from perfmodel.project import project_paper
+from harness.contract import Baseline, Hardware, InputError, MissingNumberError, Row
+from harness.modelling.outlook import fastest_dense, find_kernel, project
+from harness.modelling.store import load_all
 
 
 def make_rows(case: Case, entries: Sequence[Entry], config: RunConfig, hardware: Hardware | None) -> list[Row]:
@@ -92,12 +93,14 @@ def _finite(value: float) -> float | None:
 
 
 def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | None:
-    """The paper's projection of the speed-up, where the hardware's numbers are known."""
+    """The projected speed-up of a sparse kernel, where the numbers for it are known."""
     if hardware is None or not entry.kernel.sparse or not case.density:
         return None
     try:
-        return project_paper(case.problem, case.density, hardware, entry.kernel.alpha, entry.kernel.beta).speedup
-    except MissingNumberError:
+        kernel = find_kernel(entry.team.spec.name, entry.kernel, entry.team.threads, hardware)
+        dense = fastest_dense(case.problem, load_all(entry.team.threads), hardware)
+        return project(case.problem, case.density, entry.kernel, kernel, hardware, dense).speedup
+    except (MissingNumberError, InputError):
         return None
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
-_BACKEND_TASKS = ("bench", "breakeven")
-_QUOTED_KEYS = ("problem", "problems", "resume", "results", "weights.path", "backend.path")
+_BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate")
+_QUOTED_KEYS = ("problem", "problems", "resume", "results", "hardware", "weights.path", "backend.path")
 _YAML = re.compile(r"\.ya?ml$")
 
 

@@ -116,6 +116,10 @@ class Backend(ABC):
         """Hardware numbers for the model; raises :class:`MissingNumberError` where the backend has none."""
         raise MissingNumberError(f"backend {self.name!r} exposes no hardware numbers")
 
+    def calibrate(self) -> Hardware:
+        """Measure :meth:`hardware` anew and store it; by default what :meth:`hardware` answers."""
+        return self.hardware()
+
     def fma_peak(self) -> float | None:
         """FMA peak in FLOP/s of the cores in use at this moment (a few ms), or None if unknown."""
         return None

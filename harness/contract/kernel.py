@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from perfmodel.kernel import KernelParameters
 from perfmodel.problem import Problem
 
 Method = Literal["dense", "lowered_sparse", "direct_sparse", "winograd", "fft", "low_rank"]
@@ -53,6 +54,8 @@ class KernelSpec:
     ``rtol``: allowed error relative to the convolution of absolute values.
     ``options``: extra arguments of ``prepare`` and what each means.
     ``alpha``, ``beta``: compute and storage overhead in the paper's model (sec. 2.2), if known.
+    ``model``: which of ``perfmodel.methods.MODELS`` projects it (or ``package.module:Class``), by default its method's;
+    ``parameters``: vector shape and the like for that model. Without them the paper's model answers.
     ``paper_baseline``: this is the paper's baseline, im2col + SGEMM by MKL.
     """
 
@@ -66,6 +69,8 @@ class KernelSpec:
     alpha: float | None = None
     beta: float = 2.0
     paper_baseline: bool = False
+    model: str = ""
+    parameters: KernelParameters | None = None
 
     @property
     def sparse(self) -> bool:

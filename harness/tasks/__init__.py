@@ -5,6 +5,9 @@ from __future__ import annotations
 TASKS = {
     "bench": "harness.tasks.bench:run",
     "breakeven": "harness.tasks.breakeven:run",
+    "calibrate": "harness.tasks.calibrate:run",
+    "project": "harness.tasks.project:run",
+    "validate": "harness.tasks.validate:run",
     "plugins": "harness.tasks.plugins:run",
     "doctor": "harness.tasks.doctor:run",
 }

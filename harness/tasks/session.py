@@ -72,7 +72,7 @@ def run_session(
     folder = RunFolder.resume(config.resume) if config.resume else RunFolder.create(Path(config.results), _label(config), _record(config))
     header, interrupted = "", False
     try:
-        with _progress(err()) as progress:
+        with make_progress(err()) as progress:
             bar = progress.add_task("starting", total=total)
             with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
                 folder.describe(covered, _versions(field))
@@ -93,7 +93,8 @@ def run_session(
     return EXIT_INTERRUPTED if interrupted else code
 
 
-def _progress(console: Console) -> Progress:
+def make_progress(console: Console) -> Progress:
+    """A bar with rounds and times, gone when done."""
     return Progress(
         TextColumn("{task.description:<24}"),
         BarColumn(),

@@ -40,6 +40,9 @@ class Truth:
     scale: Array
 
 
+NO_TRUTH = Truth(np.empty(0, np.float32), np.empty(0, np.float32))
+
+
 class Service:
     """State of a worker: one backend, one layer, its plans by kernel name."""
 
@@ -65,6 +68,13 @@ class Service:
         """Hardware numbers, or None where the backend has none."""
         try:
             return self._backend.hardware()
+        except MissingNumberError:
+            return None
+
+    def calibrate(self) -> Hardware | None:
+        """Hardware numbers measured anew, or None where the backend has none."""
+        try:
+            return self._backend.calibrate()
         except MissingNumberError:
             return None
 

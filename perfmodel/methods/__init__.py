@@ -6,6 +6,7 @@ from perfmodel.methods.direct_sparse import DirectSparse
 from perfmodel.methods.fft import Fft
 from perfmodel.methods.low_rank import LowRank
 from perfmodel.methods.lowered_sparse import LoweredSparse
+from perfmodel.methods.registry import MODELS, find_model
 from perfmodel.methods.winograd import Winograd
 
-__all__ = ["Dense", "DirectSparse", "Fft", "LowRank", "LoweredSparse", "MethodModel", "Timing", "Winograd"]
+__all__ = ["MODELS", "Dense", "DirectSparse", "Fft", "LowRank", "LoweredSparse", "MethodModel", "Timing", "Winograd", "find_model"]

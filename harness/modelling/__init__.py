@@ -1,0 +1,1 @@
+"""Join measurements and the performance model: calibrate, store, project, validate."""

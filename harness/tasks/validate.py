@@ -1,0 +1,134 @@
+"""``task=validate``: predicted against measured on layers that calibration never saw."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.bench.cases import Case, case_at, choose_layers
+from harness.bench.entry import Entry
+from harness.bench.race import race
+from harness.bench.rows import make_rows
+from harness.bench.table import microseconds
+from harness.config import RunConfig, as_list
+from harness.contract import InputError
+from harness.modelling.store import ModelledKernel, load_all
+from harness.runs import RunFolder
+from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
+from harness.tasks.session import Session, run_session
+from harness.weights import open_source
+
+DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+TIE_BAND = 1.1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One kernel on one case: seconds as measured, and as projected at the FMA peak of that moment."""
+
+    layer: str
+    batch: int
+    density: float
+    kernel: str
+    sparse: bool
+    measured_s: float
+    projected_s: float
+
+    @property
+    def error(self) -> float:
+        """Relative error of the projection."""
+        return abs(self.projected_s / self.measured_s - 1)
+
+
+def run(config: RunConfig) -> int:
+    """Measure the held-out cases, compare, and keep the comparison in the record's ``validation`` block."""
+    layers = choose_layers(config)
+    source = open_source(config.weights)
+    if not source.takes_density:
+        raise InputError("task=validate varies the density; allowed: weights=random")
+    densities = [float(d) for d in as_list(config.density)] or list(DENSITIES)
+    batches = as_list(config.batch)
+    cases = [case_at(layer, batch, density, source, config) for layer in layers for batch in batches for density in densities]
+    covered = f"{len(layers)} convolutions x {len(batches)} batch sizes x {len(densities)} densities"
+    return run_session(config, covered, len(cases), lambda session: _measure(cases, session), _conclude)
+
+
+def _measure(cases: Sequence[Case], session: Session) -> None:
+    config, field = session.config, session.field
+    known = {kernel.name: kernel for kernel in load_all(config.threads)}
+    contenders = [(team, kernel) for team, kernel in field.contenders() if f"{team.spec.name} {kernel.name}" in known]
+    if not any(team is field.chosen for team, _ in contenders):
+        raise InputError(
+            f"no kernel of {field.chosen.spec.name!r} is calibrated here; run task=calibrate +backend={field.chosen.spec.name} first"
+        )
+    hardware = session.hardware()
+    for number, case in enumerate(cases, 1):
+        session.describe(f"{case.layer.name} {case.density:.2g}")
+        if not session.folder.has(case.key):
+            entries = race(case, contenders, field.oracle, config.measure, lambda: None)
+            comparisons = [as_json(c) for entry in entries if (c := _compare(case, entry, known))]
+            session.folder.note("validation", case.key, comparisons)
+            session.folder.append(case.key, make_rows(case, entries, config, hardware))
+        session.complete(number)
+
+
+def _compare(case: Case, entry: Entry, known: dict[str, ModelledKernel]) -> Comparison | None:
+    """Projection and measurement of one entry, or None where it was not measured."""
+    m, name = entry.measurement, f"{entry.team.spec.name} {entry.kernel.name}"
+    if m is None or entry.status != "passed" or not m.peak_gflops or case.density is None:
+        return None
+    kernel = known[name]
+    at_peak = kernel.seconds(case.problem, case.density).seconds * float(kernel.hardware.peak_flops) / (m.peak_gflops * 1e9)
+    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, m.median_s, at_peak)
+
+
+def as_json(comparison: Comparison) -> dict[str, object]:
+    """Plain values for the record."""
+    return {name: getattr(comparison, name) for name in Comparison.__dataclass_fields__}
+
+
+def _conclude(folder: RunFolder, console: Console) -> int:
+    block = folder.record.extra.get("validation", {})
+    found = [Comparison(**entry) for entries in block.values() for entry in entries]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("kernel", "cases", "median error", "90 % below", "worst", "its case", "measured us", "projected us"):
+        table.add_column(name, justify="left" if name in ("kernel", "its case") else "right")
+    for kernel in dict.fromkeys(c.kernel for c in found):
+        mine = sorted((c for c in found if c.kernel == kernel), key=lambda c: c.error)
+        worst = mine[-1]
+        case = f"{worst.layer} mb{worst.batch} density {worst.density:.2g}"
+        errors = [f"{statistics.median(c.error for c in mine):.1%}", f"{mine[int(0.9 * (len(mine) - 1))].error:.1%}", f"{worst.error:.0%}"]
+        table.add_row(kernel, str(len(mine)), *errors, case, microseconds(worst.measured_s), microseconds(worst.projected_s))
+    console.print(table)
+    _print_decisions(console, found)
+    return EXIT_ROW_FAILED if any(row.status == "failed" for row in folder.record.rows) else EXIT_OK
+
+
+def _print_decisions(console: Console, found: Sequence[Comparison]) -> None:
+    """Prune or leave dense, and which kernel: how often the model decides as the measurement does."""
+    cases: dict[tuple[str, int, float], list[Comparison]] = {}
+    for c in found:
+        cases.setdefault((c.layer, c.batch, round(c.density, 2)), []).append(c)
+    agreed, ties, wrong = 0, 0, []
+    for key, group in cases.items():
+        if not any(c.sparse for c in group) or all(c.sparse for c in group):
+            continue
+        by_measure, by_model = min(group, key=lambda c: c.measured_s), min(group, key=lambda c: c.projected_s)
+        if by_measure.sparse == by_model.sparse:
+            agreed += 1
+        elif by_model.measured_s <= TIE_BAND * by_measure.measured_s:
+            ties += 1
+        else:
+            wrong.append(f"{key[0]} mb{key[1]} density {key[2]}: model {by_model.kernel}, measured {by_measure.kernel}")
+    total = agreed + len(wrong)
+    if total:
+        console.print(
+            f"decisions sparse or dense: {agreed} of {total} agree ({agreed / total:.0%}), {ties} within the {TIE_BAND - 1:.0%} tie band"
+        )
+    for line in wrong:
+        console.print(f"[yellow]differs[/] {line}")
