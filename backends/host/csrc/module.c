@@ -12,7 +12,7 @@
 
 static const probe_set *available[3];
 static int available_count;
-static const probe_set *best; /* of this processor; im2col uses it */
+static const probe_set *best; /* of this processor */
 
 static double now(void) {
   struct timespec t;
@@ -140,10 +140,12 @@ static int geometry_fits(const geometry *g) {
 static PyObject *py_im2col(PyObject *self, PyObject *args) {
   Py_buffer x, columns, shape;
   int n, c0, c1, y0, y1;
+  const char *isa = best->name;
   (void)self;
-  if (!PyArg_ParseTuple(args, "y*w*y*iiiii", &x, &columns, &shape, &n, &c0, &c1, &y0, &y1)) return NULL;
+  if (!PyArg_ParseTuple(args, "y*w*y*iiiii|s", &x, &columns, &shape, &n, &c0, &c1, &y0, &y1, &isa)) return NULL;
+  const probe_set *set = find_set(isa);
   geometry g;
-  int ok = shape.len == sizeof g;
+  int ok = set && shape.len == sizeof g;
   if (ok) memcpy(&g, shape.buf, sizeof g);
   ok = ok && geometry_fits(&g) && n >= 0 && 0 <= c0 && c0 <= c1 && c1 <= g.ic && 0 <= y0 && y0 <= y1 && y1 <= g.oh;
   if (ok) {
@@ -152,12 +154,13 @@ static PyObject *py_im2col(PyObject *self, PyObject *args) {
   }
   if (ok) {
     const float *image = (const float *)x.buf + (size_t)n * g.ic * g.ih * g.iw;
-    Py_BEGIN_ALLOW_THREADS best->im2col(&g, image, (float *)columns.buf, c0, c1, y0, y1);
+    Py_BEGIN_ALLOW_THREADS set->im2col(&g, image, (float *)columns.buf, c0, c1, y0, y1);
     Py_END_ALLOW_THREADS
   }
   PyBuffer_Release(&x);
   PyBuffer_Release(&columns);
   PyBuffer_Release(&shape);
+  if (!set) return NULL;
   if (!ok) return PyErr_Format(PyExc_ValueError, "im2col: geometry, ranges or buffer sizes do not fit together");
   Py_RETURN_NONE;
 }
@@ -230,7 +233,7 @@ static PyMethodDef methods[] = {
      "stream(isa, kind, memory, skip, seconds, samples) -> B/s (read, triad) or FLOP/s (fma_load) in each of the samples.\n\n"
      "memory is overwritten; skip floats are left out after its first 64-byte boundary (1: every load unaligned)."},
     {"im2col", py_im2col, METH_VARARGS,
-     "im2col(x, columns, geometry, n, c0, c1, y0, y1): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
+     "im2col(x, columns, geometry, n, c0, c1, y0, y1, isa=best): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
      "geometry: 13 int32: ic ih iw kh kw sh sw ph pw dh dw oh ow."},
     {"addresses", py_addresses, METH_VARARGS, "addresses(x, y) -> where their memory starts; y must be writeable."},
     {"finish", py_finish, METH_VARARGS,

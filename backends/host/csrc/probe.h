@@ -10,6 +10,13 @@ typedef struct {
   int32_t ic, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow;
 } geometry;
 
+/* A row of the matrix that keeps the image's rows: `count` pixels of which those outside [lo, hi) are zero. */
+typedef struct {
+  const float *source; /* pixel of column 0 in the first row, perhaps before the image */
+  size_t source_step;
+  int rows, lo, hi, count;
+} row_block;
+
 typedef struct {
   const char *name;
   /* FLOP of `rounds` rounds of independent multiply-adds in registers. */

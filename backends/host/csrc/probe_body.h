@@ -91,51 +91,65 @@ static double fma_load(float *buffer, size_t floats, long passes) {
 
 static inline int clamp(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
 
-#ifndef COPY_ROW
-/* Copies `count` floats of which those outside [lo, hi) are zero; source points at the column-0 pixel. */
-static inline void copy_row(float *out, const float *source, int lo, int hi, int count) {
-  int x = 0;
-  for (; x < lo; x++) out[x] = 0;
-  for (; x + WIDTH <= hi; x += WIDTH) STORE(out + x, LOAD(source + x));
-  for (; x < hi; x++) out[x] = source[x];
-  for (; x < count; x++) out[x] = 0;
+#ifndef COPY_ROWS
+static float *copy_rows(const row_block *b, float *out, const float *end) {
+  const float *source = b->source;
+  (void)end;
+  for (int row = 0; row < b->rows; row++, source += b->source_step, out += b->count) {
+    int x = 0;
+    for (; x < b->lo; x++) out[x] = 0;
+    for (; x + WIDTH <= b->hi; x += WIDTH) STORE(out + x, LOAD(source + x));
+    for (; x < b->hi; x++) out[x] = source[x];
+    for (; x < b->count; x++) out[x] = 0;
+  }
+  return out;
 }
-#define COPY_ROW copy_row
+#define COPY_ROWS copy_rows
 #endif
 
-static inline void gather_row(float *out, const float *source, int stride, int lo, int hi, int count) {
-  int x = 0;
-  for (; x < lo; x++) out[x] = 0;
-  for (; x < hi; x++) out[x] = source[(ptrdiff_t)x * stride];
-  for (; x < count; x++) out[x] = 0;
-}
-
-/* One row of the matrix: kernel tap (r, s) of one channel. */
-static float *tap(const geometry *g, const float *plane, float *out, int r, int s, int y0, int y1) {
-  int left = s * (g->dw + 1) - g->pw;
-  int lo = clamp(left < 0 ? (-left + g->sw - 1) / g->sw : 0, g->ow);
-  int hi = clamp(g->iw > left ? (g->iw - left + g->sw - 1) / g->sw : 0, g->ow);
-  if (hi < lo) hi = lo;
-  for (int y = y0; y < y1; y++, out += g->ow) {
-    int iy = y * g->sh + r * (g->dh + 1) - g->ph;
-    if (iy < 0 || iy >= g->ih) {
-      memset(out, 0, sizeof(float) * (size_t)g->ow);
-      continue;
-    }
-    const float *source = plane + (ptrdiff_t)iy * g->iw + left;
-    if (g->sw == 1)
-      COPY_ROW(out, source, lo, hi, g->ow);
-    else
-      gather_row(out, source, g->sw, lo, hi, g->ow);
+static float *gather_rows(const row_block *b, int stride, float *out) {
+  const float *source = b->source;
+  for (int row = 0; row < b->rows; row++, source += b->source_step, out += b->count) {
+    int x = 0;
+    for (; x < b->lo; x++) out[x] = 0;
+    for (; x < b->hi; x++) out[x] = source[(ptrdiff_t)x * stride];
+    for (; x < b->count; x++) out[x] = 0;
   }
   return out;
 }
 
+static float *zero_rows(float *out, int rows, int count) {
+  memset(out, 0, sizeof(float) * (size_t)rows * (size_t)count);
+  return out + (ptrdiff_t)rows * count;
+}
+
+/* Positions in [from, to) whose pixel first + position * step lies in [0, size): where they begin and end. */
+static void inside(int first, int step, int size, int from, int to, int *begin, int *end) {
+  *begin = clamp(first < 0 ? (-first + step - 1) / step : 0, to);
+  *end = clamp(size > first ? (size - first + step - 1) / step : 0, to);
+  if (*begin < from) *begin = from;
+  if (*end < *begin) *end = *begin;
+}
+
+/* One row of the matrix: kernel tap (r, s) of one channel; nothing is written at or past `limit`. */
+static float *tap(const geometry *g, const float *plane, float *out, const float *limit, int r, int s, int y0, int y1) {
+  int top = r * (g->dh + 1) - g->ph, left = s * (g->dw + 1) - g->pw, begin, end;
+  row_block b = {.count = g->ow, .source_step = (size_t)g->sh * (size_t)g->iw};
+  inside(left, g->sw, g->iw, 0, g->ow, &b.lo, &b.hi);
+  inside(top, g->sh, g->ih, y0, y1, &begin, &end);
+  b.rows = end - begin;
+  b.source = plane + (ptrdiff_t)(begin * g->sh + top) * g->iw + left;
+  out = zero_rows(out, begin - y0, g->ow);
+  out = g->sw == 1 ? COPY_ROWS(&b, out, limit) : gather_rows(&b, g->sw, out);
+  return zero_rows(out, y1 - end, g->ow);
+}
+
 static void im2col(const geometry *g, const float *image, float *columns, int c0, int c1, int y0, int y1) {
+  const float *limit = columns + (size_t)(c1 - c0) * g->kh * g->kw * (y1 - y0) * g->ow;
   for (int c = c0; c < c1; c++) {
     const float *plane = image + (size_t)c * g->ih * g->iw;
     for (int r = 0; r < g->kh; r++)
-      for (int s = 0; s < g->kw; s++) columns = tap(g, plane, columns, r, s, y0, y1);
+      for (int s = 0; s < g->kw; s++) columns = tap(g, plane, columns, limit, r, s, y0, y1);
   }
 }
 

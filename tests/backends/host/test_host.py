@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -217,6 +219,32 @@ def test_scratch_is_aligned_and_reused():
     assert scratch.take("a", 50) is first
     assert scratch.take("a", 200).array.size == 200
     assert aligned(0).array.size == 0
+
+
+@pytest.mark.parametrize("isa", machine.this_machine().isas)
+@pytest.mark.parametrize("width", [1, 5, 7, 8, 9, 13, 16, 17, 28, 33, 56])
+def test_every_instruction_set_lowers_alike_and_stays_inside(rng, isa, width):
+    for p in (
+        Problem.parse(f"ic3ih6iw{width}oc1kh3kw3ph1pw1"),
+        Problem.parse(f"ic2ih5iw{width}oc1kh2kw5sh2sw1ph1pw4dh1dw1"),
+        Problem.parse(f"ic2ih7iw{width}oc1kh3kw3sh1sw3ph2pw2"),
+    ):
+        x = rng.standard_normal(p.input_shape, np.float32)
+        taps = np.eye(9 if p.kw == 3 else 10, dtype=np.float32).reshape(-1, 1, p.kh, p.kw)
+        wanted = []
+        for channel in range(p.ic):
+            one = dataclasses.replace(p, ic=1, oc=len(taps))
+            wanted.append(convolve(one, x[:, channel : channel + 1], taps)[0])
+        columns = np.full(p.ic * len(taps) * p.oh * p.ow + 64, 7, np.float32)
+        letters = np.array([p.ic, p.ih, p.iw, p.kh, p.kw, p.sh, p.sw, p.ph, p.pw, p.dh, p.dw, p.oh, p.ow], np.int32)
+        _host.im2col(x, columns, letters, 0, 0, p.ic, 0, p.oh, isa)
+        np.testing.assert_array_equal(columns[:-64], np.concatenate(wanted).reshape(-1).astype(np.float32))
+        assert (columns[-64:] == 7).all()
+
+
+def test_im2col_refuses_an_unknown_instruction_set():
+    with pytest.raises(ValueError, match="isa is 'mmx'"):
+        _host.im2col(np.zeros(32, np.float32), np.zeros(288, np.float32), geometry(), 0, 0, 2, 0, 4, "mmx")
 
 
 def test_blocks_of_rows_make_up_the_whole_matrix(rng):
