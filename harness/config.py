@@ -39,7 +39,7 @@ class RunConfig:
     batch: Any = 1
     threads: int = 1
     kernels: Any = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Any = None
     baselines: Any = "auto"
     hardware: str | None = None
     model: str = "auto"
@@ -88,6 +88,11 @@ def check_config(config: RunConfig) -> None:
             raise InputError(f"report is {value!r}; allowed: {', '.join(REPORTS)}")
     if config.model not in MODELS:
         raise InputError(f"model is {config.model!r}; allowed: {', '.join(MODELS)}")
+    if config.options is not None and not isinstance(config.options, dict):
+        raise InputError(f"options is {config.options!r}; allowed: a mapping such as {{variant: x}}")
+    for name in ("problem", "problems", "results", "resume", "hardware"):
+        if getattr(config, name) == "":
+            raise InputError(f"{name} is empty; allowed: a value, or leave {name}= out")
     if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
         raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
 

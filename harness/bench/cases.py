@@ -56,7 +56,7 @@ def build_cases(config: RunConfig) -> tuple[Case, ...]:
     cases = tuple(
         _case(layer, layer.problem.with_batch(batch), layer.density if density is None else float(density), source, config)
         for layer in layers
-        for batch in (as_list(config.batch) if config.batch != 1 else [layer.problem.mb])
+        for batch in ([layer.problem.mb] if config.batch in (1, None) else as_list(config.batch))
         for density in densities
     )
     if all(case.skipped for case in cases):

@@ -144,7 +144,7 @@ def open_team(config: RunConfig, host: PluginHost) -> Iterator[Team]:
 
 def _chosen_team(config: RunConfig, host: PluginHost) -> Team:
     options = {k: v for k, v in dict(config.backend).items() if k != "name"}
-    return Team(host.spec(str(config.backend["name"])), config.threads, options, kernel_options=dict(config.options))
+    return Team(host.spec(str(config.backend["name"])), config.threads, options, kernel_options=dict(config.options or {}))
 
 
 def _description(team: Team) -> Description:
@@ -162,7 +162,7 @@ def _choose_kernels(team: Team, config: RunConfig) -> tuple[KernelSpec, ...]:
             )
     chosen = tuple(k for k in kernels.values() if not wanted or k.name in wanted)
     known = {option for kernel in chosen for option in kernel.options}
-    for option in config.options:
+    for option in config.options or ():
         if option not in known:
             allowed = ", ".join(sorted(known)) or "none"
             raise InputError(

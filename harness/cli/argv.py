@@ -9,20 +9,21 @@ DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 _BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate")
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "hardware", "weights.path", "backend.path")
+_OPEN = ("options.", "weights.layers.")
 _YAML = re.compile(r"\.ya?ml$")
 
 
 def rewrite(arguments: Sequence[str]) -> list[str]:
     """Accept what people type.
 
-    ``backend=x`` becomes ``+backend=x`` (the group is not in the defaults list); no backend becomes the
-    default where the task measures one; ``network=my.yaml`` chooses the file; ``options.x=`` is an
-    addition; descriptors and paths are quoted for Hydra's grammar.
+    A plus never matters: Hydra needs one before ``backend`` (not in its defaults list) and before new keys of
+    ``options`` and ``weights.layers``, and none elsewhere. No backend becomes the default where the task measures
+    one; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
     """
     words = [_rewrite_one(word) for word in arguments]
     flat = [word for group in words for word in group]
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
-    chosen = any(word.startswith("+backend=") for word in flat)
+    chosen = any(word.startswith(("+backend=", "resume=")) for word in flat)
     if task in _BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
         flat.append(f"+backend={DEFAULT_BACKEND}")
     return flat
@@ -30,17 +31,13 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
 
 def _rewrite_one(word: str) -> list[str]:
     key, equals, value = word.partition("=")
-    if not equals or word.startswith("-"):
+    if not equals or word.startswith(("-", "~", "hydra", "+hydra", "++hydra")):
         return [word]
-    if key == "backend":
-        return [f"+backend={value}"]
+    key = key.lstrip("+")
     if key == "network" and _YAML.search(value):
         return ["network=file", f"network.path={quote(value)}"]
-    if key.startswith("options."):
-        return [f"+{word}"]
-    if key.lstrip("+") in _QUOTED_KEYS:
-        return [f"{key}={quote(value)}"]
-    return [word]
+    plus = "+" if key == "backend" or key.startswith(_OPEN) else ""
+    return [f"{plus}{key}={quote(value) if key in _QUOTED_KEYS else value}"]
 
 
 def quote(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,17 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
-from harness.config import MeasureConfig, RunConfig, check_config, check_keys
+from harness.cli.explain import explain, parse_single, parse_words
+from harness.config import RunConfig, check_config, check_keys
 from harness.contract import InputError
 from harness.contract.record import read_record
 from harness.options import build_config
 from harness.plugins import host
-from harness.suggest import did_you_mean
 
 
 def config_folder() -> str:
@@ -42,17 +41,22 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
     for name, spec in host().specs().items():
-        store.store(group="backend", name=name, node=spec.config(name=name), provider=name)
+        try:
+            store.store(group="backend", name=name, node=spec.config(name=name), provider=name)
+        except Exception as error:
+            print(f"breakeven: the options of backend {name!r} cannot be given here: {error}", file=sys.stderr)
+            store.store(group="backend", name=name, node={"name": name}, provider=name)
 
 
 def compose_job(overrides: Sequence[str]) -> RunConfig:
     """The configuration of one job; raises :class:`InputError` for anything that does not fit."""
-    try:
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(config_folder(), version_base="1.3"):
+    parse_single(overrides)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(config_folder(), version_base="1.3"):
+        try:
             return typed(compose("config", overrides=list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(explain(error, overrides)) from None
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(explain(error, overrides)) from None
 
 
 def typed(config: DictConfig) -> RunConfig:
@@ -70,19 +74,18 @@ def typed(config: DictConfig) -> RunConfig:
     return result
 
 
-def resumed_job(path: str, overrides: Sequence[str]) -> RunConfig:
-    """The configuration that the run at ``path`` was started with.
+def resumed_job(overrides: Sequence[str]) -> RunConfig:
+    """The configuration that the run at ``resume=PATH`` was started with.
 
     Raises :class:`InputError` when there is no run, it cannot be resumed, or ``overrides`` would change it.
     """
-    for word in overrides:
-        if not word.startswith(("resume=", "report=", "+backend=cpu")):
-            raise InputError(f"resume takes its configuration from the run; found also {word!r}; allowed beside it: report=")
-    record = read_record(path)
-    plain = {**record.config, "resume": path}
-    for word in overrides:
-        if word.startswith("report="):
-            plain["report"] = word.partition("=")[2]
+    given = {str(override.key_or_group): override.value() for override in parse_single(overrides)}
+    for key in given:
+        if key not in ("resume", "report"):
+            raise InputError(f"resume takes its configuration from the run; found also {key!r}; allowed beside it: report=")
+    path = str(given["resume"])
+    record = read_record(Path(path).expanduser())
+    plain = {**record.config, **given, "resume": path}
     return typed(OmegaConf.create(plain))
 
 
@@ -97,12 +100,8 @@ def check_backend_keys(backend: Any) -> None:
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The jobs of a sweep: every combination of the choices, as Hydra's basic sweeper makes them."""
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise InputError(explain(error, overrides)) from None
     jobs: list[list[str]] = [[]]
-    for override in parsed:
+    for override in parse_words(overrides):
         if override.is_sweep_override():
             key = override.get_key_element()
             choices = [f"{key}={value}" for value in override.sweep_string_iterator()]
@@ -110,46 +109,3 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
             choices = [str(override.input_line)]
         jobs = [[*job, choice] for job in jobs for choice in choices]
     return jobs
-
-
-def explain(error: Exception, overrides: Sequence[str]) -> str:
-    """Hydra's message in one line, with the allowed values and a suggestion."""
-    text = " ".join(
-        line.strip()
-        for line in str(error).splitlines()
-        if line.strip() and not line.startswith(("full_key", "    full_key", "    object_type"))
-    )
-    text = re.sub(r"\s*(full_key|object_type|reference_type)[:=].*$", "", text)
-    if match := re.search(r"Could not find '(\w+)/([^']*)'.*?Available options in '\w+':(.*?)(Config search|$)", text):
-        group, name, options = match[1], match[2], match[3].split()
-        return f"unknown {group} {name!r}; allowed: {', '.join(options)}.{did_you_mean(name, options)}"
-    if match := re.search(r"Key '([^']+)' (?:is )?not in|Could not override '([^']+)'", text):
-        return _unknown_key(match[1] or match[2], overrides)
-    if match := re.search(r"Error merging override (\S+)\s*(.*)$", text):
-        return f"cannot use {match[1]}: {match[2] or _cause(error)}"
-    if "mismatched input" in text or "no viable alternative" in text or "token recognition" in text or "extraneous input" in text:
-        return f"cannot read the argument: {text}. Quote values with special characters: key=\"'value'\""
-    return text
-
-
-def _cause(error: Exception) -> str:
-    """The first line of what lies behind Hydra's own message."""
-    return str(error.__cause__ or error).splitlines()[0]
-
-
-def _unknown_key(key: str, overrides: Sequence[str]) -> str:
-    """Say which keys stand where ``key`` was looked for."""
-    word = next(
-        (w.partition("=")[0].lstrip("+~") for w in overrides if w.partition("=")[0].split(".")[-1] == key.rsplit(".", maxsplit=1)[-1]), key
-    )
-    group, dot, last = word.rpartition(".")
-    if group == "measure":
-        known = list(MeasureConfig.__dataclass_fields__)
-    elif group == "backend":
-        name = next((w.partition("=")[2] for w in overrides if w.startswith("+backend=")), "")
-        known = [f for f in host().spec(name).config.__dataclass_fields__ if f != "name"]
-    elif group:
-        return f"unknown key {word!r}; show the keys of {group!r} with --cfg job --package {group}"
-    else:
-        known = list(RunConfig.__dataclass_fields__)
-    return f"unknown key {word!r}; allowed: {', '.join(group + dot + k for k in known) or 'none'}.{did_you_mean(last, known)}"

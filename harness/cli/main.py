@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from types import FrameType
 
 import harness
-from harness.cli.argv import HELP_FLAGS, rewrite
+from harness.cli.argv import HELP_FLAGS, quote, rewrite
 from harness.contract import BreakevenError, InputError
 from harness.suggest import did_you_mean
 from harness.tasks import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, TASKS
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"breakeven {harness.__version__}")
         return EXIT_OK
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background with it ignored
     try:
         return _dispatch(rewrite(words))
     except BreakevenError as error:
@@ -36,21 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    from harness.cli.compose import compose_job, expand, register, resumed_job
+    from harness.cli.compose import compose_job, register, resumed_job
 
     register()
     overrides = [word for word in words if not word.startswith("-")]
     if any(word in _HYDRA_FLAGS or word.startswith("--cfg=") for word in words):
+        if not any(word in HELP_FLAGS for word in words):
+            compose_job([word for word in overrides if "=" in word])
         return _through_hydra(words)
     if any(word in _SWEEP_FLAGS for word in words):
-        for job in expand([word for word in overrides if not word.startswith(("hydra.", "hydra/", "+hydra", "++hydra"))]):
-            compose_job(job)
-        return _through_hydra(words)
+        return _sweep(words)
     if unknown := [word for word in words if word.startswith("-")]:
         known = [*_HYDRA_FLAGS, *_SWEEP_FLAGS, "--version"]
         raise InputError(f"unknown flag {unknown[0]!r}; allowed: {', '.join(known)}.{did_you_mean(unknown[0], known)}")
-    path = next((word.partition("=")[2].strip("'") for word in overrides if word.startswith("resume=")), "")
-    return run_task(resumed_job(path, overrides) if path else compose_job(overrides))
+    resumed = [word for word in overrides if word.startswith("resume=") and word != "resume="]
+    return run_task(resumed_job(overrides) if resumed else compose_job(overrides))
 
 
 def run_task(config: object) -> int:
@@ -63,6 +65,19 @@ def run_task(config: object) -> int:
     module, _, function = TASKS[config.task].partition(":")
     code: int = getattr(importlib.import_module(module), function)(config)
     return code
+
+
+def _sweep(words: list[str]) -> int:
+    """Check every job, then let Hydra run them; its own files go to a folder that is removed."""
+    from harness.cli.compose import compose_job, expand
+
+    own = ("hydra.", "hydra/")
+    for job in expand([word for word in words if not word.startswith("-") and not word.lstrip("+").startswith(own)]):
+        if any(word.startswith("resume=") for word in job):
+            raise InputError("resume goes on with one run; allowed: resume=PATH without a sweep")
+        compose_job(job)
+    with tempfile.TemporaryDirectory(prefix="breakeven-sweep-") as scratch:
+        return _through_hydra([*words, f"hydra.sweep.dir={quote(scratch)}"])
 
 
 def _through_hydra(words: list[str]) -> int:
@@ -80,10 +95,13 @@ def _through_hydra(words: list[str]) -> int:
 
         from harness.cli.compose import typed
 
-        composed = typed(config)
-        number = HydraConfig.get().job.get("num")
-        composed.job = composed.job or (str(number) if number is not None else "")
-        codes.append(run_task(composed))
+        try:
+            composed = typed(config)
+            composed.job = composed.job or str(HydraConfig.get().job.num)
+            codes.append(run_task(composed))
+        except BreakevenError as error:
+            print(f"breakeven: {error}", file=sys.stderr)
+            codes.append(EXIT_BAD_INPUT)
         if codes[-1] == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         return codes[-1]

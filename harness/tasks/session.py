@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from harness.bench.contenders import Field, open_field
 from harness.config import RunConfig
 from harness.console import err, out
-from harness.contract import BreakevenError, Hardware, Record
+from harness.contract import BreakevenError, Hardware, InputError, Record
 from harness.machine import describe_machine, own_versions
 from harness.plugins import host
 from harness.runs import RunFolder
@@ -69,7 +69,9 @@ def run_session(
 
     Interrupted, the record keeps what was finished and the way to go on is printed. The record's path comes last.
     """
-    folder = RunFolder.resume(config.resume) if config.resume else RunFolder.create(Path(config.results), _label(config), _record(config))
+    if config.backend is None:
+        raise InputError(f"no backend is given; allowed: backend=NAME with one of {', '.join(host().specs())}")
+    folder = _folder(config)
     header, interrupted = "", False
     try:
         with make_progress(err()) as progress:
@@ -85,12 +87,19 @@ def run_session(
         raise
     path = folder.finish("interrupted" if interrupted else "complete")
     console = out()
-    console.print(header, soft_wrap=True, markup=False)
+    if header:
+        console.print(header, soft_wrap=True, markup=False)
     code = conclude(folder, console)
     if interrupted:
         console.print(f"interrupted; go on with: python -m harness resume={folder.folder}", soft_wrap=True, markup=False)
     console.print(str(path), soft_wrap=True, markup=False)
     return EXIT_INTERRUPTED if interrupted else code
+
+
+def _folder(config: RunConfig) -> RunFolder:
+    if config.resume:
+        return RunFolder.resume(Path(config.resume).expanduser())
+    return RunFolder.create(Path(config.results).expanduser(), _label(config), _record(config))
 
 
 def make_progress(console: Console) -> Progress:
@@ -103,6 +112,7 @@ def make_progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 
