@@ -11,7 +11,7 @@ from backends.host import _host, calibrate, engine, machine, store
 from backends.host.backend import HostBackend
 from backends.host.lowering import Lowering, Scratch, aligned
 from backends.reference.backend import ReferenceBackend, convolve
-from harness.contract import BackendConfig, Hardware, Quantity
+from harness.contract import BackendConfig, Hardware, Problem, Quantity
 
 GOOD = {
     "peak_flops": 1e11,
