@@ -85,7 +85,7 @@ def _held_out_ratios(matrix: Vector, work: Vector, prior: Vector, samples: Seque
 def as_record(kernel: KernelParameters) -> dict[str, Any]:
     """``kernel`` as plain values for a YAML or JSON file; :func:`from_record` reads them back exactly."""
     record = dataclasses.asdict(kernel)
-    record["layouts"], record["probes"] = list(kernel.layouts), list(kernel.probes)
+    record |= {"narrower": list(kernel.narrower), "layouts": list(kernel.layouts), "probes": list(kernel.probes)}
     record["band"] = list(kernel.band) if kernel.band else None
     record["probed"] = {name: list(pair) for name, pair in kernel.probed.items()}
     return record
@@ -102,6 +102,7 @@ def from_record(record: Any) -> KernelParameters:
         return KernelParameters(
             **{
                 **record,
+                "narrower": tuple(record.get("narrower", ())),
                 "layouts": tuple(record.get("layouts", ("stacked", "flat"))),
                 "band": tuple(record["band"]) if record.get("band") else None,
                 "probed": {name: (float(low), float(high)) for name, (low, high) in record.get("probed", {}).items()},

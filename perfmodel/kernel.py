@@ -13,7 +13,8 @@ from perfmodel.errors import InputError
 class KernelParameters:
     """Parameters of a kernel for the method models; raises :class:`InputError` for a value out of range.
 
-    ``lanes``: floats of one vector; ``tile``: vectors of sums that it keeps in registers; ``across_images``: whether
+    ``lanes``: floats of one vector; ``tile``: vectors of sums that it keeps in registers; ``narrower``: lanes of
+    shorter vectors that it uses where they waste less; ``across_images``: whether
     vectors run on from one image into the next; ``layouts``: its ways of laying rows in vectors (:mod:`perfmodel.tiling`).
     ``alpha``, ``beta``: the paper's compute and storage overheads.
     ``costs``: calibrated cost of each term of the method, in peak FLOP per unit (seconds = sum of cost x term / peak);
@@ -23,6 +24,7 @@ class KernelParameters:
 
     lanes: int = 8
     tile: int = 12
+    narrower: tuple[int, ...] = ()
     across_images: bool = True
     layouts: tuple[str, ...] = ("stacked", "flat")
     alpha: float | None = None
@@ -37,6 +39,8 @@ class KernelParameters:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} is {value!r}; allowed: a whole number from 1")
+        if any(isinstance(n, bool) or not isinstance(n, int) or not 1 <= n < self.lanes for n in self.narrower):
+            raise InputError(f"narrower is {self.narrower!r}; allowed: whole numbers from 1 below {self.lanes} lanes")
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             if value is not None and not 0.0 < value < math.inf:
                 raise InputError(f"{name} is {value!r}; allowed: a positive number")
@@ -47,3 +51,8 @@ class KernelParameters:
                 raise InputError(f"cost of {name} is {value!r}; allowed: 0 or more")
         if self.band is not None and not 0.0 < self.band[0] <= self.band[1] < math.inf:
             raise InputError(f"band is {self.band!r}; allowed: (least, greatest), both positive")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Lanes of every vector that the kernel uses, widest first."""
+        return (self.lanes, *self.narrower)

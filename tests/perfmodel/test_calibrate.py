@@ -55,7 +55,7 @@ def test_held_out_layers_are_predicted_within_the_goal(seed):
     model = DirectSparse()
     costs = truth(model, seed)
     held_out = [Problem.parse(text) for text in HELD_OUT]
-    probes = probe_design(model, KERNEL, HARDWARE, 32, exclude=held_out, seed=seed)
+    probes = probe_design(model, KERNEL, HARDWARE, 48, exclude=held_out, seed=seed)
     found = calibrate(model, timed(model, costs, probes, seed=seed), KERNEL, HARDWARE)
     errors = []
     for problem in held_out:
@@ -80,7 +80,7 @@ def test_every_method_calibrates(model):
 
 def test_noise_widens_the_band():
     model, costs = DirectSparse(), truth(DirectSparse(), 2)
-    probes = probe_design(model, KERNEL, HARDWARE, 32)
+    probes = probe_design(model, KERNEL, HARDWARE, 48)
     calm, wild = (calibrate(model, timed(model, costs, probes, noise, 0.0), KERNEL, HARDWARE).band for noise in (0.01, 0.2))
     assert calm[1] / calm[0] < 1.15 < 1.3 < wild[1] / wild[0]
 
@@ -92,7 +92,7 @@ def test_unseen_term_keeps_its_first_cost():
     samples = [
         Sample(problem.with_batch(b), x, work(model, first, problem.with_batch(b), x) / 1e11, 1e11)
         for b in (1, 2, 4)
-        for x in (0.1, 0.3, 0.5)
+        for x in (0.05, 0.1, 0.2, 0.3, 0.5)
     ]
     found = calibrate(model, samples, KERNEL, HARDWARE)
     assert found.costs["slide"] == pytest.approx(first["slide"], rel=0.01)
@@ -100,12 +100,12 @@ def test_unseen_term_keeps_its_first_cost():
 
 def test_probes_are_recorded_and_none_is_held_out():
     model, held_out = DirectSparse(), [Problem.parse(text) for text in HELD_OUT]
-    first = probe_design(model, KERNEL, HARDWARE, 32)
-    excluded = probe_design(model, KERNEL, HARDWARE, 32, exclude=[first[0].problem.with_batch(7), *held_out])
+    first = probe_design(model, KERNEL, HARDWARE, 48)
+    excluded = probe_design(model, KERNEL, HARDWARE, 48, exclude=[first[0].problem.with_batch(7), *held_out])
     assert first[0].problem.with_batch(1) not in {probe.problem.with_batch(1) for probe in excluded}
     found = calibrate(model, timed(model, truth(model, 0), first), KERNEL, HARDWARE)
     assert found.probes[0] == f"{first[0].problem} density {first[0].density:.4g}"
-    assert len(found.probes) == 32
+    assert len(found.probes) == 48
 
 
 def test_design_is_repeatable_and_keeps_to_its_limits():
@@ -123,7 +123,7 @@ def test_design_is_repeatable_and_keeps_to_its_limits():
 
 def test_design_shows_every_term():
     model = DirectSparse()
-    shares = [model.seconds(*probe, HARDWARE, KERNEL).shares for probe in probe_design(model, KERNEL, HARDWARE, 32)]
+    shares = [model.seconds(*probe, HARDWARE, KERNEL).shares for probe in probe_design(model, KERNEL, HARDWARE, 48)]
     for name in model.kinds:
         assert max(share[name] for share in shares) > 0.02, name
 
@@ -133,14 +133,14 @@ def test_design_only_takes_what_the_method_does():
 
 
 def test_whole_calibration_takes_a_few_seconds_of_kernel_time():
-    probes = probe_design(DirectSparse(), KERNEL, HARDWARE, 32)
+    probes = probe_design(DirectSparse(), KERNEL, HARDWARE, 48)
     assert sum(DirectSparse().seconds(*probe, HARDWARE, KERNEL).seconds for probe in probes) * 20 < 10
 
 
 def test_extrapolation_is_named():
     found = calibrate(
         DirectSparse(),
-        timed(DirectSparse(), truth(DirectSparse(), 0), probe_design(DirectSparse(), KERNEL, HARDWARE, 32)),
+        timed(DirectSparse(), truth(DirectSparse(), 0), probe_design(DirectSparse(), KERNEL, HARDWARE, 48)),
         KERNEL,
         HARDWARE,
     )
@@ -155,7 +155,7 @@ def test_extrapolation_is_named():
 def test_parameters_survive_json():
     found = calibrate(
         DirectSparse(),
-        timed(DirectSparse(), truth(DirectSparse(), 0), probe_design(DirectSparse(), KERNEL, HARDWARE, 32)),
+        timed(DirectSparse(), truth(DirectSparse(), 0), probe_design(DirectSparse(), KERNEL, HARDWARE, 48)),
         KERNEL,
         HARDWARE,
     )
@@ -166,7 +166,7 @@ def test_parameters_survive_json():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: calibrate(DirectSparse(), [], KERNEL, HARDWARE), "0 samples for 9 terms of direct_sparse; allowed: 9 or more"),
+        (lambda: calibrate(DirectSparse(), [], KERNEL, HARDWARE), "0 samples for 14 terms of direct_sparse; allowed: 14 or more"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 0.0, 1.0), r"seconds of sample g1mb1ic3.* is 0\.0; allowed: a positive number"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 1.0, float("nan")), "peak_flops of sample .* is nan"),
         (lambda: from_record([1]), r"kernel parameters are \[1\]; allowed: a mapping of lanes, tile, "),
@@ -174,8 +174,8 @@ def test_parameters_survive_json():
         (lambda: from_record({"lanes": "8"}), "lanes is '8'; allowed: a whole number from 1"),
         (lambda: from_record({"probed": 7}), "kernel parameters cannot be read: "),
         (
-            lambda: probe_design(Winograd(2), KERNEL, HARDWARE, 32, most_s=2e-5),
-            r"only \d+ candidates for 32 probes of winograd of 2e-05 to 2e-05 s",
+            lambda: probe_design(Winograd(2), KERNEL, HARDWARE, 48, most_s=2e-5),
+            r"only \d+ candidates for 48 probes of winograd of 2e-05 to 2e-05 s",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from perfmodel import Hardware, InputError, MissingNumberError, Problem, Quantit
 from perfmodel.kernel import KernelParameters
 from perfmodel.methods import Dense, DirectSparse, Fft, LoweredSparse, LowRank, Winograd
 from perfmodel.methods.base import byte_cost
+from perfmodel.tiling import Counts
 
 HARDWARE = Hardware(
     "v",
@@ -88,15 +89,36 @@ def test_bytes_cost_what_the_next_known_level_costs():
 
 
 def test_direct_sparse_by_hand():
-    terms = DirectSparse().terms(CONV3, 0.1, KernelParameters(lanes=16, tile=30, layouts=("stacked",)))
-    nonzeros = 0.1 * 384 * 256 * 9
-    # 13 vectors of 16 lanes, one tile, 15 vectors of each input channel: 26 channels a block, 10 blocks.
-    assert terms["multiply"] == pytest.approx(2 * 16 * 13 * nonzeros)
-    assert terms["fetch"] == pytest.approx(nonzeros)
-    assert terms["row"] == 384 * math.ceil(256 * 15 * 64 / 24576)
-    assert terms["pack"] == 256 * 15 * 64
-    assert terms["output"] == 4 * 384 * 169
+    problem = Problem.parse("ic4ih13oc4kh3ph1")
+    terms = DirectSparse().terms(problem, 0.5, KernelParameters(lanes=16, tile=1, layouts=("stacked",)))
+    nonzeros = 0.5 * 4 * 4 * 9
+    # A tile of one vector for each of 13 rows, 3 input rows each, a halo of 2 lanes, all channels in one block.
+    assert terms["multiply"] == 2 * 16 * 13 * nonzeros
+    assert terms["fetch"] == 3 * 13 * nonzeros
+    assert terms["row"] == 4 * 13
+    assert terms["slide"] == 4 * 13 * 2
+    assert terms["pack"] == 4 * 39 * 64
+    assert terms["output"] == 4 * 4 * 169
+    assert terms["line"] == 4 * 13
     assert terms["call"] == 1.0
+    assert not any(terms[name] for name in ("reload", "spill", "gather", "stream", "outer", "memory"))
+
+
+def test_direct_sparse_takes_the_counts_of_a_backends_own_planner():
+    planned = Counts(lanes=8, vectors=10, tiles=2, packed=5, halo=1, blocks=3, far=0.5, wait=1)
+    terms = DirectSparse(lambda problem, density: planned).terms(CONV3, 0.1, KERNEL)
+    nonzeros = 0.1 * CONV3.weight_count
+    assert terms["multiply"] == 2 * 8 * 10 * nonzeros
+    assert terms["reload"] == 0.5 * terms["multiply"]
+    assert terms["spill"] == 2 * 32 * 384 * 10 * 2
+    assert terms["row"] == 384 * 2 * 3
+
+
+def test_strides_gather_and_large_batches_leave_the_caches():
+    model = DirectSparse()
+    assert model.terms(Problem.parse("ic64ih28oc64kh3sh2ph1"), 0.1, KERNEL)["gather"] > 0
+    large = model.terms(Problem.parse("mb16ic64ih56oc64kh3ph1"), 0.1, KERNEL)
+    assert large["outer"] - large["memory"] == (8 * 1024 - 512) * 1024
 
 
 def test_direct_sparse_at_density_0_still_writes_its_output():
