@@ -82,17 +82,32 @@ class Planes:
         return self.problem.ic * len(self.phases) * self.length
 
     @cached_property
-    def offsets(self) -> NDArray[np.int64]:
-        """Offset of each tap of each channel of a group, shape (ic / g, kh, kw), from the group's first plane."""
+    def tap_plane(self) -> NDArray[np.int64]:
+        """Plane of each tap of each channel of a group, shape (ic / g, kh, kw)."""
         p = self.problem
         rows, columns = self._taps
         index = {phase: i for i, phase in enumerate(self.phases)}
-        plane = np.array([[index[int(a), int(b)] for b in columns % p.sw] for a in rows % p.sh], np.int64)
-        inside = (rows // p.sh * self.pitch)[:, None] + columns // p.sw
-        channel = np.arange(p.ic // p.g) * len(self.phases)
-        return (channel[:, None, None] + plane) * self.length + inside
+        phase = np.array([[index[int(a), int(b)] for b in columns % p.sw] for a in rows % p.sh], np.int64)
+        return np.arange(p.ic // p.g)[:, None, None] * len(self.phases) + phase
+
+    @cached_property
+    def tap_inside(self) -> NDArray[np.int64]:
+        """Offset of each tap inside its plane, same shape."""
+        rows, columns = self._taps
+        inside = (rows // self.problem.sh * self.pitch)[:, None] + columns // self.problem.sw
+        return np.broadcast_to(inside, self.tap_plane.shape)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Offset of each tap of each channel of a group from the group's first plane, same shape."""
+        return self.tap_plane * self.length + self.tap_inside
+
+    @property
+    def group_planes(self) -> int:
+        """Planes of one group."""
+        return self.problem.ic // self.problem.g * len(self.phases)
 
     @property
     def group_stride(self) -> int:
         """Floats from one group's first plane to the next group's."""
-        return self.problem.ic // self.problem.g * len(self.phases) * self.length
+        return self.group_planes * self.length

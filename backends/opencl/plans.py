@@ -10,7 +10,7 @@ import numpy as np
 import pyopencl as cl
 
 from backends.opencl.planes import Planes
-from backends.opencl.rows import RowBlocks
+from backends.opencl.rows import RowBlocks, StagedRows, Staging
 from backends.opencl.session import Session, Step
 from backends.opencl.variants import Choice
 from harness.contract import KernelClock, Plan, PlanRequest, Problem
@@ -82,6 +82,25 @@ class DirectPlan(OpenclPlan):
         product = self._product(blocks, shared, packed, tiles, Pixels(planes.pitch, planes.rows, self.problem.mb))
         self._steps = (_pack(session, planes, self._x, packed), product)
         self.launch()  # runtimes finish compiling at the first launch: that belongs to prepare
+
+
+class StagedPlan(OpenclPlan):
+    """Pack into planes, then sparse rows times planes staged in local memory."""
+
+    def __init__(self, request: PlanRequest, session: Session, choice: Choice, planes: Planes, rows: StagedRows, taps: Staging) -> None:
+        words = f"{taps.block_planes} planes of {taps.span} floats staged in local memory at a time; bound by reads of local memory"
+        super().__init__(request, session, choice, words)
+        p, v = self.problem, choice.variant
+        packed = session.floats(planes.floats, zeroed=True)
+        stage = cl.LocalMemory(4 * taps.block_planes * taps.span)
+        floor = np.float32(0 if self.relu else -np.inf)
+        numbers = (taps.span, taps.block_planes, taps.planes, planes.length, planes.pitch, planes.rows, p.mb, p.oc, p.oh, p.ow)
+        arrays = (rows.bound, rows.entry, rows.channel, rows.base, self._bias)
+        sizes = (v.group * -(-planes.positions // choice.tile), v.sides * len(rows.base))
+        kernel = session.kernel("staged.cl", "staged_rows", choice.defines())
+        product = session.step(kernel, sizes, (v.group, v.sides), packed, *arrays, self._y, floor, stage, *numbers)
+        self._steps = (_pack(session, planes, self._x, packed), product)
+        self.launch()
 
 
 class LoweredPlan(OpenclPlan):

@@ -8,6 +8,7 @@ sec. 2.1); with all columns kept it is a packed dense matrix.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,47 @@ def build_blocks(
     start = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=blocks))]).astype(np.int32)
     value = np.ascontiguousarray(stacked[block, :, column])
     return RowBlocks(height, start, offsets.reshape(-1)[column].astype(np.int32), value, channel, base)
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """CSR cut into blocks of planes: ``bound[row, b]`` is row's first entry in block b; ``entry`` (tap, value's bits)."""
+
+    bound: Ints
+    entry: Ints
+    channel: Ints
+    base: Ints
+
+
+def build_staged(problem: Problem, weight: NDArray[np.float32], taps: Staging, height: int) -> StagedRows:
+    """Lay out OIHW ``weight`` for staged.cl in groups of ``height`` rows."""
+    p = problem
+    channel = row_order(p, weight, height)
+    base = np.maximum(channel[:, 0], 0) // (p.oc // p.g) * taps.group_stride
+    flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])[channel.reshape(-1)]
+    plane = taps.plane.reshape(-1)
+    by_plane = np.argsort(plane, kind="stable")  # a row's entries in the order in which planes are staged
+    row, column = np.nonzero(flat[:, by_plane])
+    column = by_plane[column]
+    block = plane[column] // taps.block_planes
+    blocks = -(-taps.planes // taps.block_planes)
+    counts = np.bincount(row * blocks + block, minlength=len(flat) * blocks).reshape(len(flat), blocks)
+    ends = np.cumsum(counts.reshape(-1)).reshape(counts.shape)
+    bound = np.hstack([ends[:, :1] - counts[:, :1], ends])
+    tap = (plane[column] % taps.block_planes) * taps.span + taps.inside.reshape(-1)[column]
+    entry = np.stack([tap.astype(np.int32), flat[row, column].view(np.int32)], axis=1)
+    return StagedRows(bound.astype(np.int32), np.ascontiguousarray(entry), channel, base.astype(np.int32))
+
+
+class Staging(NamedTuple):
+    """Where each tap of a group lies: its plane, and its offset inside; ``block_planes`` of ``span`` floats are staged at once."""
+
+    plane: NDArray[np.int64]
+    inside: NDArray[np.int64]
+    planes: int
+    group_stride: int
+    block_planes: int
+    span: int
 
 
 def union_columns(problem: Problem, weight: NDArray[np.float32], height: int) -> int:

@@ -94,8 +94,21 @@ void rows_times_planes(__global const float *planes, __global const int *start, 
         vec x[PIXELS];
         UNROLL for (int t = 0; t < PIXELS; ++t)
             x[t] = LOAD(p + t * (WIDTH * GROUP));
+#if WIDTH == 1 && HEIGHT % 4 == 0
+        float four[HEIGHT]; /* a GPU fetches four values at once */
+        UNROLL for (int h = 0; h < HEIGHT; h += 4) {
+            const float4 f = *(const __global float4 *)(v + (size_t)j * HEIGHT + h);
+            four[h] = f.x;
+            four[h + 1] = f.y;
+            four[h + 2] = f.z;
+            four[h + 3] = f.w;
+        }
+#define VALUE(h) four[h]
+#else
+#define VALUE(h) v[(size_t)j * HEIGHT + (h)]
+#endif
         UNROLL for (int h = 0; h < HEIGHT; ++h) {
-            const vec w = (vec)(v[(size_t)j * HEIGHT + h]);
+            const vec w = (vec)(VALUE(h));
             UNROLL for (int t = 0; t < PIXELS; ++t)
                 sum[h][t] = MAD(w, x[t], sum[h][t]);
         }
