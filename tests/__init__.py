@@ -1,0 +1,1 @@
+"""Prove: mirrors the folders of the project, file by file."""
