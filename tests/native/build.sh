@@ -16,9 +16,11 @@ tile() { # name lanes tile flags...
 }
 
 wide="-mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma"
+jit=$src/jit_none.c
 tile portable 4 14 "$@"
 case $arch in
 x86_64)
+    jit="$src/jit.c $src/jit_layout.c $src/jit_code.c"
     # shellcheck disable=SC2086
     tile avx512 16 28 $wide "$@"
     # shellcheck disable=SC2086
@@ -28,5 +30,6 @@ x86_64)
 aarch64) tile neon 4 28 "$@" ;;
 esac
 wait
-"$cc" -std=gnu11 -Wall -Wextra -I"$src" "$@" "$here/driver.c" "$src/plan.c" "$src/layout.c" "$src/run.c" "$src/team.c" "$src/dispatch.c" \
+# shellcheck disable=SC2086
+"$cc" -std=gnu11 -Wall -Wextra -I"$src" "$@" "$here/driver.c" $jit "$src/plan.c" "$src/layout.c" "$src/run.c" "$src/team.c" "$src/dispatch.c" \
     "$work"/*.o -lpthread -o "$out"

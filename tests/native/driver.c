@@ -1,10 +1,12 @@
 /* Fuzzer of the C kernels, without Python: random problems against a plain loop.
  *
- * driver COUNT [SEED]: COUNT problems, each on every instruction set, layout and kernel. Operands are small
+ * driver COUNT [SEED]: COUNT problems, each on every instruction set, layout and kernel,
+ * and by generated code where that works. Operands are small
  * integers, so sums are exact and must agree to the last bit. Input and output end right before a page that
  * traps, and scratch memory does too: a load or store past an end stops the program.
  */
 #include "conv.h"
+#include "jit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,24 +189,40 @@ static int compare(const struct bk_problem *p, struct operands *o, const char *w
     return 0;
 }
 
+static int run_plan(const struct bk_problem *p, struct operands *o, struct bk_plan *plan, const char *what)
+{
+    struct bk_clock clock;
+    int bad = 0;
+    for (int call = 0; call < 2 && !bad; call++) { /* the second call meets used scratch memory */
+        memset(o->y.start, 0xff, o->y.bytes);
+        bad = bk_plan_run(plan, o->x.start, o->y.start, &clock) || compare(p, o, what);
+    }
+    bk_plan_free(plan);
+    return bad;
+}
+
 static int run_case(const struct bk_problem *p, struct operands *o, const struct bk_isa *isa, int dense, int layout, int *done)
 {
     char message[BK_MESSAGE] = "", what[200];
     struct bk_choice c = pick_choice(p, isa, dense, layout);
     struct bk_plan *plan = bk_plan_make(p, &c, isa, dense, o->weight, o->bias, o->relu, (int)pick(1, 3), message);
     if (!plan) return strstr(message, "no room") || strstr(message, "too large for their offsets") ? 0 : (puts(message), 1);
-    struct bk_clock clock;
-    int bad = 0;
     snprintf(what, sizeof what, "%s vl%d %s flat%d slide%d tile %lldx%lld block %lld chunks %lld threads %d", isa->name, isa->vl,
              dense ? "dense" : "sparse", (int)c.flat, (int)c.slide, (long long)c.rows, (long long)c.vectors, (long long)c.channel_block,
              (long long)c.chunks, plan->threads);
-    for (int call = 0; call < 2 && !bad; call++) { /* the second call meets used scratch memory */
-        memset(o->y.start, 0xff, o->y.bytes);
-        bad = bk_plan_run(plan, o->x.start, o->y.start, &clock) || compare(p, o, what);
-    }
-    bk_plan_free(plan);
     ++*done;
-    return bad;
+    return run_plan(p, o, plan, what);
+}
+
+static int run_generated(const struct bk_problem *p, struct operands *o, int *done)
+{
+    char message[BK_MESSAGE] = "", what[200];
+    if (bk_jit_obstacle()) return 0;
+    struct bk_plan *plan = bk_plan_generate(p, o->weight, o->bias, o->relu, (int)pick(1, 3), pick(0, 3), message);
+    if (!plan) return puts(message), 1;
+    snprintf(what, sizeof what, "generated code, threads %d", plan->threads);
+    ++*done;
+    return run_plan(p, o, plan, what);
 }
 
 int main(int argc, char **argv)
@@ -218,6 +236,7 @@ int main(int argc, char **argv)
         for (int k = 0; (isa = bk_isa_at(k)) && !bad; k++)
             for (int layout = 0; layout < 4 && !bad; layout++)
                 for (int dense = 0; dense < 2 && !bad; dense++) bad = run_case(&p, &o, isa, dense, layout, &done);
+        bad = bad || run_generated(&p, &o, &done);
         free_operands(&o);
     }
     printf("%d cases on %d problems:", done, count);
