@@ -31,3 +31,11 @@ def write_atomically(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make ``path`` and its parents; raises :class:`InputError` with the operating system's reason."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {str(path)!r}: {error.strerror or error}") from error

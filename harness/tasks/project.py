@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 from rich import box
 from rich.table import Table
@@ -14,14 +16,17 @@ from harness.bench.table import microseconds, short_problem
 from harness.config import RunConfig, as_list
 from harness.console import out
 from harness.contract import Hardware, InputError, KernelSpec, Problem
+from harness.files import make_folder
 from harness.modelling.outlook import Dense, fastest_dense, find_kernel, project, useful_range
 from harness.modelling.store import ModelledKernel, load_all
 from harness.plugins import host
+from harness.report.plots import Curve, plot_speedups
 from harness.tasks import EXIT_OK
 from perfmodel import load_hardware
 from perfmodel.project import Projection
 from perfmodel.useful import UsefulRange
 
+CURVE = tuple(10 ** (-2 + step / 10) for step in range(21))
 DENSITIES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 
 
@@ -56,7 +61,24 @@ def run(config: RunConfig) -> int:
         console.print(_title(source), soft_wrap=True, markup=False)
         problems = [(layer.name, layer.problem.with_batch(batch)) for layer in layers for batch in as_list(config.batch)]
         console.print(_table(source, problems, densities))
+        if "plots" in as_list(config.report):
+            console.print(str(_plot(source, problems, config)), soft_wrap=True, markup=False)
     return EXIT_OK
+
+
+def _plot(source: Source, problems: Sequence[tuple[str, Problem]], config: RunConfig) -> Path:
+    """Draw speed-up against sparsity under ``results``."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path(config.results) / f"{stamp}-project-{source.spec.name}"
+    make_folder(folder)
+    title = f"{source.spec.name} on {source.hardware.device}, projected speed-up over the fastest dense kernel"
+    return plot_speedups([curve(source, name, problem) for name, problem in problems], title, folder / "speedup.svg")
+
+
+def curve(source: Source, name: str, problem: Problem) -> Curve:
+    """The projected speed-up of one layer at densities from 0.01 to 1."""
+    found = [source.project(problem, density) for density in CURVE]
+    return Curve(name, [(p.density, p.dense_s / p.high_s, p.speedup, p.dense_s / p.low_s) for p in found])
 
 
 def open_sources(config: RunConfig) -> list[Source]:

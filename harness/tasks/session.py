@@ -55,6 +55,10 @@ class Session:
             hardware: Hardware | None = self.field.chosen.worker().call("hardware", timeout_s=self.config.measure.timeout_s)
         except WorkerError:
             return None
+        if hardware is not None:
+            numbers = {name: {"value": float(q), "unit": q.unit, "provenance": q.provenance} for name, q in hardware.numbers.items()}
+            self.folder.note("hardware", "device", f"{hardware.vendor} {hardware.device} {hardware.driver}".strip())
+            self.folder.note("hardware", "numbers", numbers)
         return hardware
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
@@ -17,7 +17,9 @@ from harness.bench.rows import make_rows
 from harness.bench.table import microseconds
 from harness.config import RunConfig, as_list
 from harness.contract import InputError
+from harness.modelling.comparison import Comparison
 from harness.modelling.store import ModelledKernel, load_all
+from harness.report.validation import draw
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
 from harness.tasks.session import Session, run_session
@@ -25,24 +27,6 @@ from harness.weights import open_source
 
 DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 TIE_BAND = 1.1
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One kernel on one case: seconds as measured, and as projected at the FMA peak of that moment."""
-
-    layer: str
-    batch: int
-    density: float
-    kernel: str
-    sparse: bool
-    measured_s: float
-    projected_s: float
-
-    @property
-    def error(self) -> float:
-        """Relative error of the projection."""
-        return abs(self.projected_s / self.measured_s - 1)
 
 
 def run(config: RunConfig) -> int:
@@ -71,7 +55,7 @@ def _measure(cases: Sequence[Case], session: Session) -> None:
         session.describe(f"{case.layer.name} {case.density:.2g}")
         if not session.folder.has(case.key):
             entries = race(case, contenders, field.oracle, config.measure, lambda: None)
-            comparisons = [as_json(c) for entry in entries if (c := _compare(case, entry, known))]
+            comparisons = [dataclasses.asdict(c) for entry in entries if (c := _compare(case, entry, known))]
             session.folder.note("validation", case.key, comparisons)
             session.folder.append(case.key, make_rows(case, entries, config, hardware))
         session.complete(number)
@@ -84,12 +68,9 @@ def _compare(case: Case, entry: Entry, known: dict[str, ModelledKernel]) -> Comp
         return None
     kernel = known[name]
     at_peak = kernel.seconds(case.problem, case.density).seconds * float(kernel.hardware.peak_flops) / (m.peak_gflops * 1e9)
-    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, m.median_s, at_peak)
-
-
-def as_json(comparison: Comparison) -> dict[str, object]:
-    """Plain values for the record."""
-    return {name: getattr(comparison, name) for name in Comparison.__dataclass_fields__}
+    low, high = kernel.parameters.band or (1.0, 1.0)
+    seconds = (m.median_s, at_peak, at_peak * low, at_peak * high)
+    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, *seconds)
 
 
 def _conclude(folder: RunFolder, console: Console) -> int:
@@ -106,6 +87,9 @@ def _conclude(folder: RunFolder, console: Console) -> int:
         table.add_row(kernel, str(len(mine)), *errors, case, microseconds(worst.measured_s), microseconds(worst.projected_s))
     console.print(table)
     _print_decisions(console, found)
+    if found and "plots" in as_list(folder.record.config.get("report")):
+        for path in draw(folder.folder, found, folder.record):
+            console.print(str(path), soft_wrap=True, markup=False)
     return EXIT_ROW_FAILED if any(row.status == "failed" for row in folder.record.rows) else EXIT_OK
 
 
