@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.contract import KernelSpec, Measurement
 
 MOST_SPREAD = 0.35
@@ -18,6 +20,10 @@ def doubt(flops: int, density: float, kernel: KernelSpec, result: Measurement) -
     beside it allows, device events that disagree with the wall clock.
     """
     clocks = result.clocks
+    for name in ("end_to_end_s", "kernel_s", "device_s"):
+        seconds = getattr(clocks, name)
+        if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+            return f"the clock {name} says {seconds}"
     if clocks.end_to_end_s < CLOCK_RESOLUTION_S:
         return f"{clocks.end_to_end_s * 1e9:.0f} ns a call is below the clock's resolution"
     if result.spread > MOST_SPREAD:

@@ -29,6 +29,8 @@ def _fits(value: object, hint: object) -> bool:
         return True
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return any(_fits(value, part) for part in typing.get_args(hint))
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
     if (origin := typing.get_origin(hint)) is not None:
         return isinstance(value, origin)
     if hint is float:
@@ -39,4 +41,6 @@ def _fits(value: object, hint: object) -> bool:
 
 
 def _words(hint: object) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(map(repr, typing.get_args(hint)))
     return hint.__name__ if isinstance(hint, type) else str(hint)

@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.metadata
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from harness.contract import CONTRACT_VERSION, Backend, BackendConfig, BackendSp
 from harness.options import build_config
 from harness.suggest import did_you_mean
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 BLOCK_VARIABLE = "BREAKEVEN_BLOCK_PLUGINS"
 
 
@@ -35,13 +37,18 @@ class PluginHost:
 
     def __init__(self, entry_points: Sequence[importlib.metadata.EntryPoint] | None = None) -> None:
         found = importlib.metadata.entry_points(group=hookspecs.GROUP) if entry_points is None else entry_points
-        self._entry_points = {ep.name: ep for ep in sorted(found, key=lambda ep: ep.name)}
+        self._entry_points: dict[str, importlib.metadata.EntryPoint] = {}
+        self._shadowed: list[PluginInfo] = []
+        for entry_point in sorted(found, key=_precedence):
+            if (first := self._entry_points.setdefault(entry_point.name, entry_point)) is not entry_point:
+                taken = f"the name {entry_point.name!r} is taken by a plugin of {_label(first)[0]}"
+                self._shadowed.append(PluginInfo(entry_point.name, *_label(entry_point), error=taken))
         self._blocked = {name for name in os.environ.get(BLOCK_VARIABLE, "").split(",") if name}
         self._loaded: dict[str, PluginInfo] = {}
 
     def plugins(self) -> tuple[PluginInfo, ...]:
         """Every plugin, loaded or with its error, by name."""
-        return tuple(self._load(name) for name in self._entry_points)
+        return (*(self._load(name) for name in self._entry_points), *self._shadowed)
 
     def specs(self) -> dict[str, BackendSpec]:
         """Every backend that a working plugin brings, by backend name."""
@@ -89,14 +96,13 @@ class PluginHost:
     def _load(self, name: str) -> PluginInfo:
         if name not in self._loaded:
             entry_point = self._entry_points[name]
-            distribution = entry_point.dist
-            label = (distribution.name, distribution.version) if distribution else ("?", "?")
+            label = _label(entry_point)
             try:
                 if name in self._blocked:
                     raise InputError(f"blocked by {BLOCK_VARIABLE}")
                 specs = self._register(entry_point.load(), name)
                 self._loaded[name] = PluginInfo(name, *label, specs=specs)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a plugin may do anything while it is imported
                 text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 self._loaded[name] = PluginInfo(name, *label, error=text)
         return self._loaded[name]
@@ -107,14 +113,35 @@ class PluginHost:
         manager.add_hookspecs(hookspecs)
         manager.register(module, name=name)
         manager.check_pending()
+        if not manager.get_hookcallers(module):
+            raise InputError(f"implements no hook; allowed: {', '.join(sorted(vars(manager.hook)))}, marked with hookimpl")
         answers: list[Iterable[BackendSpec]] = manager.hook.breakeven_backends()
         specs = tuple(spec for answer in answers for spec in answer)
-        for spec in specs:
+        for position, spec in enumerate(specs):
             _check_spec(spec)
-            for other in self._loaded.values():
-                if any(spec.name == taken.name for taken in other.specs):
-                    raise InputError(f"backend name {spec.name!r} is taken by plugin {other.name!r}")
+            self._check_free(spec.name, name)
+            if spec.name in (other.name for other in specs[:position]):
+                raise InputError(f"brings two backends with the name {spec.name!r}")
         return specs
+
+    def _check_free(self, backend: str, plugin: str) -> None:
+        """A backend's name belongs to the plugin of the same name, else to the plugin that loads first."""
+        owners = [other.name for other in self._loaded.values() if any(backend == taken.name for taken in other.specs)]
+        if backend in self._entry_points and backend != plugin:
+            owners.append(backend)
+        if owners:
+            raise InputError(f"backend name {backend!r} is taken by plugin {owners[0]!r}")
+
+
+def _precedence(entry_point: importlib.metadata.EntryPoint) -> tuple[str, bool, str]:
+    """By name; of two with one name our own comes first, so that nobody replaces it unseen."""
+    owner = _label(entry_point)[0]
+    return entry_point.name, owner != "breakeven", owner
+
+
+def _label(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution that an entry point belongs to."""
+    return (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("?", "?")
 
 
 def _check_spec(spec: object) -> None:
@@ -122,8 +149,14 @@ def _check_spec(spec: object) -> None:
         raise InputError(f"breakeven_backends returned a {type(spec).__name__}; allowed: BackendSpec")
     if spec.contract != CONTRACT_VERSION:
         raise InputError(f"backend {spec.name!r} is written for contract {spec.contract}; this host speaks {CONTRACT_VERSION}")
+    if not (isinstance(spec.name, str) and _NAME.fullmatch(spec.name)):
+        raise InputError(f"backend name {spec.name!r} cannot be used; allowed: letters, digits, _ and -, a letter first")
     if not (isinstance(spec.config, type) and issubclass(spec.config, BackendConfig)):
         raise InputError(f"backend {spec.name!r}: config is {spec.config!r}; allowed: a dataclass derived from BackendConfig")
+    try:
+        spec.config(name=spec.name)
+    except TypeError as error:
+        raise InputError(f"backend {spec.name!r}: every field of its config needs a default ({error})") from None
 
 
 @functools.cache

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import shlex
 from collections.abc import Sequence
 
 from harness.bench.cases import Case
 from harness.bench.contenders import BASELINE_METHODS
 from harness.bench.entry import Entry
+from harness.cli.argv import quote
 from harness.config import RunConfig
 from harness.contract import Baseline, Hardware, InputError, MissingNumberError, Row
 from harness.modelling.outlook import fastest_dense, find_kernel, project
@@ -18,7 +21,7 @@ def make_rows(case: Case, entries: Sequence[Entry], config: RunConfig, hardware:
     """One row a kernel, chosen backend first."""
     best = _fastest([e for e in entries if e.team.spec.role == "engine" and e.kernel.exact and e.kernel.method in BASELINE_METHODS])
     paper = _fastest([e for e in entries if e.kernel.paper_baseline])
-    return [_row(case, entry, config, best, paper, hardware) for entry in entries]
+    return [_without_nan(_row(case, entry, config, best, paper, hardware)) for entry in entries]
 
 
 def skipped_row(case: Case, config: RunConfig) -> Row:
@@ -79,7 +82,7 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
         paper_baseline=paper,
         paper_speedup=paper.end_to_end_s / seconds if paper and seconds else None,
         projected_speedup=_projected(case, entry, hardware),
-        max_error=_finite(entry.verdict.max_error) if entry.verdict else None,
+        max_error=entry.verdict.max_error if entry.verdict else None,
         tolerance=entry.verdict.tolerance if entry.verdict else None,
         pattern=weights.pattern,
         weights=weights.source,
@@ -88,8 +91,10 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
     )
 
 
-def _finite(value: float) -> float | None:
-    return value if value < float("inf") else None
+def _without_nan(row: Row) -> Row:
+    """``row`` without numbers that JSON does not have; its status and reason tell of them."""
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    return dataclasses.replace(row, **{n: None for n, v in values.items() if isinstance(v, float) and not math.isfinite(v)})
 
 
 def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | None:
@@ -104,15 +109,22 @@ def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | N
         return None
 
 
+def _plain(value: object) -> str:
+    """``value`` as the command line reads it back."""
+    return quote(value) if isinstance(value, str) and not value.isidentifier() else str(value)
+
+
 def repro(case: Case, entry: Entry, config: RunConfig) -> str:
     """The command line that measures this row again."""
     source = dict(config.weights)
     words = [f"+backend={entry.team.spec.name}", f"kernels=[{entry.kernel.name}]", f"problem={case.problem}", f"batch={case.problem.mb}"]
     if entry.team.spec.name == config.backend["name"]:
-        words += [f"backend.{key}={value}" for key, value in dict(config.backend).items() if key != "name" and value not in ("", None)]
+        words += [f"backend.{key}={_plain(v)}" for key, v in dict(config.backend).items() if key != "name" and v not in ("", None)]
+        words += [f"options.{key}={_plain(value)}" for key, value in entry.options.items()]
     if case.weights is not None and source.get("kind") == "files":
-        words += ["weights=files", f"weights.path={source['path']}"]
+        words += ["weights=files", *([f"weights.path={source['path']}"] if source.get("path") else [])]
+        words += [f"weights.layers.{name}={_plain(file)}" for name, file in (source.get("layers") or {}).items()]
     else:
-        words += [f"density={case.density:.6g}", f"weights.pattern={case.weights.pattern if case.weights else 'uniform'}"]
+        words += [f"density={case.density:.12g}", f"weights.pattern={case.weights.pattern if case.weights else 'uniform'}"]
     words += [f"threads={config.threads}", f"seed={config.seed}"]
     return "python -m harness " + " ".join(shlex.quote(word) for word in words)

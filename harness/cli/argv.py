@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
-_BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate")
+BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate")
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "hardware", "weights.path", "backend.path")
 _OPEN = ("options.", "weights.layers.")
 _YAML = re.compile(r"\.ya?ml$")
@@ -24,7 +24,7 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     flat = [word for group in words for word in group]
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
     chosen = any(word.startswith(("+backend=", "resume=")) for word in flat)
-    if task in _BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
+    if task in BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
         flat.append(f"+backend={DEFAULT_BACKEND}")
     return flat
 

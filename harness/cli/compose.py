@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import conf
+from harness.cli.argv import BACKEND_TASKS
 from harness.cli.explain import explain, parse_single, parse_words
 from harness.config import RunConfig, check_config, check_keys
 from harness.contract import InputError
@@ -70,6 +71,8 @@ def typed(config: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         raise InputError(explain(error, ())) from None
     result: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    if result.backend is None and result.task in BACKEND_TASKS:
+        raise InputError(f"no backend is given; allowed: backend=NAME with one of {', '.join(host().specs())}")
     check_config(result)
     return result
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 
+from rich.markup import escape
+
 from harness.config import RunConfig
 from harness.console import out
 from harness.contract import InputError
@@ -23,14 +25,13 @@ def run(config: RunConfig) -> int:
     working = []
     for info in host().plugins():
         if info.error:
-            console.print(f"[red]broken[/]   {info.name} ({info.distribution} {info.version}): {info.error}")
+            console.print(f"[red]broken[/]   {escape(f'{info.name} ({info.distribution} {info.version}): {info.error}')}")
         for spec in info.specs:
-            missing = [module for module in spec.requires if importlib.util.find_spec(module) is None]
+            missing = [module for module in spec.requires if not _importable(module)]
             problem = f"needs {', '.join(missing)}" if missing else _trouble(spec.name)
-            hint = f"; pip install 'breakeven[{spec.extra}]'" if spec.extra and problem else ""
-            console.print(
-                f"[yellow]missing[/]  {spec.name}: {problem}{hint}" if problem else f"[green]works[/]    {spec.name}: {spec.summary}"
-            )
+            hint = f"; pip install 'breakeven[{spec.extra}]'" if spec.extra and missing else ""
+            said = escape(f"{spec.name}: {problem + hint if problem else spec.summary}")
+            console.print(f"[yellow]missing[/]  {said}" if problem else f"[green]works[/]    {said}")
             working += [] if problem else [spec.name]
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     console.print(f"compiler {compiler or 'none: wheels work, building from source does not'}")
@@ -38,6 +39,13 @@ def run(config: RunConfig) -> int:
         f"Without what is missing, these work: {', '.join(working) or 'none'}. A backend that is missing only drops its baselines."
     )
     return EXIT_OK
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _trouble(name: str) -> str:

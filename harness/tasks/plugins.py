@@ -32,19 +32,29 @@ def _lines(info: PluginInfo) -> list[tuple[str, ...]]:
     label = (info.name, f"{info.distribution} {info.version}")
     if info.error:
         return [(*label, "-", "-", "-", "-", info.error)]
-    return [(*label, str(spec.contract), spec.name, *_ask(spec)) for spec in info.specs]
+    return [(*label, str(spec.contract), spec.name, *_ask(spec)) for spec in info.specs] or [(*label, "-", "-", "-", "-", "")]
 
 
 def _ask(spec: BackendSpec) -> tuple[str, str, str]:
     """Kernels, devices and error of one backend."""
-    worker = WorkerProcess(spec, 1, {})
+    try:
+        worker = WorkerProcess(spec, 1, {})
+    except WorkerError as error:
+        return _declared(spec), "-", str(error)
     try:
         worker.open()
         description = worker.call("describe")
         kernels = ", ".join(f"{k.name} ({k.method})" for k in description.kernels)
         return kernels, "\n".join(worker.call("devices")), ""
     except (InputError, WorkerError) as error:
-        kernels = ", ".join(f"{k.name} ({k.method})" for k in getattr(host().factory(spec), "specs", ()))
-        return kernels or "-", "-", str(error)
+        return _declared(spec), "-", str(error)
     finally:
         worker.stop()
+
+
+def _declared(spec: BackendSpec) -> str:
+    """The kernels that a backend which does not open declares."""
+    try:
+        return ", ".join(f"{k.name} ({k.method})" for k in getattr(host().factory(spec), "specs", ())) or "-"
+    except InputError:
+        return "-"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from harness.bench.contenders import Field, open_field
 from harness.config import RunConfig
 from harness.console import err, out
-from harness.contract import BreakevenError, Hardware, InputError, Record
+from harness.contract import BreakevenError, Hardware, Record
 from harness.machine import describe_machine, own_versions
 from harness.plugins import host
 from harness.runs import RunFolder
@@ -73,8 +73,6 @@ def run_session(
 
     Interrupted, the record keeps what was finished and the way to go on is printed. The record's path comes last.
     """
-    if config.backend is None:
-        raise InputError(f"no backend is given; allowed: backend=NAME with one of {', '.join(host().specs())}")
     folder = _folder(config)
     header, interrupted = "", False
     try:

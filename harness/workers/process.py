@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +36,13 @@ def _environment(spec: BackendSpec, threads: int) -> dict[str, str]:
     return {**os.environ, **common, **spec.environment(threads)}
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class WorkerProcess:
     """A backend opened in a process of its own, pinned to the first ``threads`` CPUs allowed."""
 
@@ -42,16 +51,21 @@ class WorkerProcess:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed in stop()
         ours, theirs = Pipe()
         self._pipe: Connection[Any, Any] = ours
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.workers.serve", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=_environment(spec, threads),
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "harness.workers.serve", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    env=_environment(spec, threads),
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._errors,
+                    stderr=self._errors,
+                    start_new_session=True,
+                )
+        except Exception as error:  # the plugin's environment() may raise anything
+            ours.close()
+            self._errors.close()
+            raise WorkerError(f"{spec.name}: its worker cannot be started: {type(error).__name__}: {error}") from error
 
     def open(self) -> None:
         """Open the backend; raises :class:`InputError` as ``open_backend`` does, or :class:`WorkerError`."""
@@ -66,10 +80,13 @@ class WorkerProcess:
             self._pipe.send((method, arguments))
             if not self._pipe.poll(timeout_s):
                 self.stop(at_once=True)
-                raise WorkerError(f"{self.spec.name}: no answer to {method} within {timeout_s:.0f} s; worker stopped")
+                raise WorkerError(f"{self.spec.name}: no answer to {method} within {timeout_s:g} s; worker stopped")
             kind, value = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise WorkerError(self._obituary(method)) from error
+        except (AttributeError, ImportError, pickle.UnpicklingError) as error:
+            self.stop(at_once=True)
+            raise WorkerError(f"{self.spec.name} {method}: its answer cannot be read: {error}") from error
         if kind == "input":
             raise InputError(value)
         if kind == "error":
@@ -82,23 +99,34 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def stop(self, at_once: bool = False) -> None:
-        """End the process, politely unless ``at_once``; never raises."""
+        """End the process and what it started, politely unless ``at_once``; never raises."""
         self._pipe.close()
         if at_once:
-            self._process.kill()
+            self._kill()
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         if not self._errors.closed:
             self._errors.close()
 
+    def _kill(self) -> None:
+        """Kill the worker's session: itself and the compilers or helpers that its engine may have started."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
     def _obituary(self, method: str) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        if self._errors.closed:
+            return f"{self.spec.name} worker was stopped before {method}"
+        try:
             self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._kill()  # it closed its pipe and lives on
+            self._process.wait()
         code = self._process.returncode
-        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
+        how = f"was killed by {_signal_name(-code)}" if code and code < 0 else f"ended with status {code}"
         self._errors.seek(0)
         last = [line.strip() for line in self._errors.read()[-4000:].splitlines() if line.strip()][-3:]
         said = f": {' | '.join(last)}" if last else ""

@@ -58,7 +58,8 @@ class Service:
 
     def describe(self) -> Description:
         """Device, versions and kernels."""
-        return Description(self._backend.device(), self._backend.versions(), self._backend.kernels())
+        versions = {str(name): str(version) for name, version in self._backend.versions().items()}
+        return Description(str(self._backend.device()), versions, tuple(self._backend.kernels()))
 
     def devices(self) -> tuple[str, ...]:
         """Every device that the backend could use."""
@@ -96,7 +97,7 @@ class Service:
         """Bind the layer's weights to ``kernel``."""
         plan = self._backend.prepare(self._problem, self._weight, kernel, **options)
         self._samplers[kernel] = Sampler(plan, self._timing)
-        return Prepared(plan.prepare_s, plan.explain())
+        return Prepared(plan.prepare_s, str(plan.explain()))
 
     def truth(self, problem: Problem, weight: Array, seed: int) -> Truth:
         """The oracle's answer for a layer, by its default kernel."""
