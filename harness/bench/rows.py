@@ -6,6 +6,7 @@ import dataclasses
 import math
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from harness.bench.cases import Case
 from harness.bench.contenders import BASELINE_METHODS
@@ -94,7 +95,8 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
 def _without_nan(row: Row) -> Row:
     """``row`` without numbers that JSON does not have; its status and reason tell of them."""
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
-    return dataclasses.replace(row, **{n: None for n, v in values.items() if isinstance(v, float) and not math.isfinite(v)})
+    empty: dict[str, Any] = {name: None for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
+    return dataclasses.replace(row, **empty)
 
 
 def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | None:
