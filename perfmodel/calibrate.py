@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -80,34 +79,3 @@ def _held_out_ratios(matrix: Vector, work: Vector, prior: Vector, samples: Seque
         costs = huber_fit(matrix[~left_out], work[~left_out], prior).costs
         ratios[left_out] = work[left_out] / np.maximum(matrix[left_out] @ costs, 1e-12)
     return ratios
-
-
-def as_record(kernel: KernelParameters) -> dict[str, Any]:
-    """``kernel`` as plain values for a YAML or JSON file; :func:`from_record` reads them back exactly."""
-    record = dataclasses.asdict(kernel)
-    record |= {"narrower": list(kernel.narrower), "layouts": list(kernel.layouts), "probes": list(kernel.probes)}
-    record["band"] = list(kernel.band) if kernel.band else None
-    record["probed"] = {name: list(pair) for name, pair in kernel.probed.items()}
-    return record
-
-
-def from_record(record: Any) -> KernelParameters:
-    """Read :func:`as_record`; raises :class:`InputError` naming a field that is unknown or has a wrong value."""
-    fields = [field.name for field in dataclasses.fields(KernelParameters)]
-    if not isinstance(record, dict):
-        raise InputError(f"kernel parameters are {record!r}; allowed: a mapping of {', '.join(fields)}")
-    if unknown := [name for name in record if name not in fields]:
-        raise InputError(f"kernel parameters have the unknown field {unknown[0]!r}; allowed: {', '.join(fields)}")
-    try:
-        return KernelParameters(
-            **{
-                **record,
-                "narrower": tuple(record.get("narrower", ())),
-                "layouts": tuple(record.get("layouts", ("stacked", "flat"))),
-                "band": tuple(record["band"]) if record.get("band") else None,
-                "probed": {name: (float(low), float(high)) for name, (low, high) in record.get("probed", {}).items()},
-                "probes": tuple(record.get("probes", ())),
-            }
-        )
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"kernel parameters cannot be read: {error}") from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 
 import numpy as np
 import pytest
 
 from perfmodel import Hardware, InputError, Problem, Quantity
-from perfmodel.calibrate import Sample, as_record, calibrate, from_record
+from perfmodel.calibrate import Sample, calibrate
 from perfmodel.kernel import KernelParameters
 from perfmodel.methods import Dense, DirectSparse, Fft, LoweredSparse, LowRank, Winograd
 from perfmodel.probes import probe_design
@@ -152,27 +151,12 @@ def test_extrapolation_is_named():
     assert outside({}, inside, 0.9) == ()
 
 
-def test_parameters_survive_json():
-    found = calibrate(
-        DirectSparse(),
-        timed(DirectSparse(), truth(DirectSparse(), 0), probe_design(DirectSparse(), KERNEL, HARDWARE, 48)),
-        KERNEL,
-        HARDWARE,
-    )
-    assert from_record(json.loads(json.dumps(as_record(found)))) == found
-    assert from_record(json.loads(json.dumps(as_record(KERNEL)))) == KERNEL
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: calibrate(DirectSparse(), [], KERNEL, HARDWARE), "0 samples for 14 terms of direct_sparse; allowed: 14 or more"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 0.0, 1.0), r"seconds of sample g1mb1ic3.* is 0\.0; allowed: a positive number"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 1.0, float("nan")), "peak_flops of sample .* is nan"),
-        (lambda: from_record([1]), r"kernel parameters are \[1\]; allowed: a mapping of lanes, tile, "),
-        (lambda: from_record({"lane": 8}), "kernel parameters have the unknown field 'lane'; allowed: lanes, tile, "),
-        (lambda: from_record({"lanes": "8"}), "lanes is '8'; allowed: a whole number from 1"),
-        (lambda: from_record({"probed": 7}), "kernel parameters cannot be read: "),
         (
             lambda: probe_design(Winograd(2), KERNEL, HARDWARE, 48, most_s=2e-5),
             r"only \d+ candidates for 48 probes of winograd of 2e-05 to 2e-05 s",
