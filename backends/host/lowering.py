@@ -1,17 +1,21 @@
-"""im2col: a convolution's input as the matrix that a GEMM or SpMM multiplies."""
+"""im2col: a convolution's input as the matrix that a GEMM or SpMM multiplies, in blocks that stay in the caches."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import NamedTuple
 
 import numpy as np
 
 from backends.host import _host
+from backends.host.machine import this_machine
 from harness.contract import Problem
 from harness.contract.plan import Array
 
 _ALIGNMENT = 64
+# Measured on 3x3, 5x5 and 11x11 layers: from 0.75 to 1.75 times the L2 cache within 2% of each other, the whole matrix 5 to 20% slower.
+_L2_SHARE = 1.25
 
 
 class Buffer(NamedTuple):
@@ -22,9 +26,13 @@ class Buffer(NamedTuple):
 
 
 class Lowering:
-    """Lowers one image and group of a problem to K = ic/g x kh x kw rows of output pixels."""
+    """Lowers one image and group of a problem to K = ic/g x kh x kw rows of output pixels.
 
-    def __init__(self, problem: Problem) -> None:
+    ``blocks`` are the ranges of output rows to lower at a time: about as much as the L2 caches of ``threads``
+    cores hold, so that the product reads what im2col wrote from there, yet wide enough for the product.
+    """
+
+    def __init__(self, problem: Problem, threads: int = 1) -> None:
         p = problem
         self.problem = p
         self.channels = p.ic // p.g
@@ -37,18 +45,24 @@ class Lowering:
         # A 1x1 kernel of stride 1 on unpadded input: the image is its own matrix.
         self.identity = (p.kh, p.kw, p.sh, p.sw, p.ph, p.pw) == (1, 1, 1, 1, 0, 0) and same_size
 
-    def lower(self, x: Array, x_address: int, image: int, group: int, buffer: Buffer) -> int:
-        """Address of the matrix K x (oh x ow) of one image and group: inside ``x`` itself, or filled into ``buffer``."""
+        size = 4 * self.depth * self.pixels
+        count = 1 if self.identity else min(p.oh, max(1, round(size / (_L2_SHARE * threads * this_machine().caches[1]))))
+        edges = [p.oh * i // count for i in range(count + 1)]
+        self.blocks = tuple(itertools.pairwise(edges))
+
+    def lower(self, x: Array, x_address: int, image: int, group: int, rows: tuple[int, int], buffer: Buffer) -> int:
+        """Address of the matrix K x (rows x ow) of one image and group: inside ``x`` itself, or filled into ``buffer``."""
         first = group * self.channels
         if self.identity:
             return x_address + 4 * (image * self.problem.ic + first) * self.pixels
-        _host.im2col(x, buffer.array, self._geometry, image, first, first + self.channels, 0, self.problem.oh)
+        _host.im2col(x, buffer.array, self._geometry, image, first, first + self.channels, *rows)
         return buffer.address
 
     @property
     def floats(self) -> int:
         """Numbers that the buffer must hold."""
-        return 0 if self.identity else self.depth * self.pixels
+        widest = max(y1 - y0 for y0, y1 in self.blocks)
+        return 0 if self.identity else self.depth * widest * self.problem.ow
 
 
 class Scratch(threading.local):

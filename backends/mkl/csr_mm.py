@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import time
 import weakref
 
@@ -45,7 +46,7 @@ class CsrMmPlan(Plan):
     def __init__(self, request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch) -> None:
         super().__init__(request, backend, threads)
         p = self.problem
-        self._library, self._scratch, self._lowering = library, scratch, Lowering(p)
+        self._library, self._scratch, self._lowering = library, scratch, Lowering(p, threads)
         self._bias = None if request.bias is None else request.bias.copy()
         self._channels = p.oc // p.g
         with thread_count(threads):
@@ -53,34 +54,30 @@ class CsrMmPlan(Plan):
             self._matrices = [CsrMatrix(library, group, self._lowering.pixels) if group.any() else None for group in groups]
 
     def _run(self, x: Array, y: Array) -> KernelClock:
-        addresses, seconds = _host.addresses(x, y), 0.0
+        x_address, y_address = _host.addresses(x, y)
+        channels, lowering, seconds = self._channels, self._lowering, 0.0
+        columns = self._scratch.take("columns", lowering.floats)
         with thread_count(self.threads):
-            for image in range(self.problem.mb):
-                for group in range(self.problem.g):
-                    seconds += self._convolve(x, y, image, group, *addresses)
+            for part, rows in itertools.product(range(self.problem.mb * self.problem.g), lowering.blocks):
+                image, group = divmod(part, self.problem.g)
+                target = part * channels * lowering.pixels + rows[0] * self.problem.ow
+                width = (rows[1] - rows[0]) * self.problem.ow
+                if (matrix := self._matrices[group]) is None:
+                    y[image, group * channels : (group + 1) * channels, rows[0] : rows[1]] = 0
+                else:
+                    lowered = lowering.lower(x, x_address, image, group, rows, columns)
+                    start = time.perf_counter()
+                    self._multiply(matrix, lowered, y_address + 4 * target, width)
+                    seconds += time.perf_counter() - start
+                if self._bias is not None or self.relu:
+                    bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
+                    _host.finish(None, y, bias, channels, width, target, lowering.pixels, self.relu)
         return KernelClock(seconds)
 
-    def _convolve(self, x: Array, y: Array, image: int, group: int, x_address: int, y_address: int) -> float:
-        """One image and group; returns the seconds of the product alone."""
-        channels, pixels, seconds = self._channels, self._lowering.pixels, 0.0
-        target = (image * self.problem.g + group) * channels * pixels
-        if (matrix := self._matrices[group]) is None:
-            y[image, group * channels : (group + 1) * channels] = 0
-        else:
-            buffer = self._scratch.take("columns", self._lowering.floats)
-            columns = self._lowering.lower(x, x_address, image, group, buffer)
-            start = time.perf_counter()
-            self._multiply(matrix, columns, y_address + 4 * target)
-            seconds = time.perf_counter() - start
-        if self._bias is not None or self.relu:
-            bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
-            _host.finish(None, y, bias, channels, pixels, target, pixels, self.relu)
-        return seconds
-
-    def _multiply(self, matrix: CsrMatrix, columns: int, result: int) -> None:
-        n = self._lowering.pixels
+    def _multiply(self, matrix: CsrMatrix, columns: int, result: int, n: int) -> None:
+        """Rows of the result lie all pixels apart."""
         multiply = self._library.mkl_sparse_s_mm
-        _check(multiply(_NO_TRANSPOSE, 1.0, matrix.handle, _GENERAL, _ROW_MAJOR, columns, n, n, 0.0, result, n))
+        _check(multiply(_NO_TRANSPOSE, 1.0, matrix.handle, _GENERAL, _ROW_MAJOR, columns, n, n, 0.0, result, self._lowering.pixels))
 
     def explain(self) -> str:
         """Sizes of the matrices and the density that they were made from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ class Im2colSgemmPlan(Plan):
         super().__init__(request, backend, threads)
         self.form, self._library, self._scratch, self._weights = form, library, scratch, weights
         self._bias = None if request.bias is None else request.bias.copy()
-        self._lowering = Lowering(self.problem)
+        self._lowering = Lowering(self.problem, threads)
         self._channels = self.problem.oc // self.problem.g
         if form.packed:
             self._weights = [self._pack(weight) for weight in weights]
@@ -70,29 +71,33 @@ class Im2colSgemmPlan(Plan):
 
     def convolve(self, x: Array, y: Array, images: int) -> KernelClock:
         """Write the first images of ``y``; the clock is that of the products alone."""
-        channels, pixels, seconds = self._channels, self._lowering.pixels, 0.0
+        channels, lowering, seconds = self._channels, self._lowering, 0.0
         x_address, y_address = _host.addresses(x, y)
-        columns = self._scratch.take("columns", self._lowering.floats)
-        product = self._scratch.take("product", channels * pixels) if self.form.transposed else None
-        for part in range(images * self.problem.g):
+        columns = self._scratch.take("columns", lowering.floats)
+        product = self._scratch.take("product", channels * lowering.pixels) if self.form.transposed else None
+        for part, rows in itertools.product(range(images * self.problem.g), lowering.blocks):
             image, group = divmod(part, self.problem.g)
-            matrix = self._lowering.lower(x, x_address, image, group, columns)
+            width = (rows[1] - rows[0]) * self.problem.ow
+            target = part * channels * lowering.pixels + rows[0] * self.problem.ow
+            matrix = lowering.lower(x, x_address, image, group, rows, columns)
             start = time.perf_counter()
-            self._multiply(self._weights[group].address, matrix, product.address if product else y_address + 4 * part * channels * pixels)
+            self._multiply(self._weights[group].address, matrix, product.address if product else y_address + 4 * target, width)
             seconds += time.perf_counter() - start
             if product is not None or self._bias is not None or self.relu:
                 bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
-                _host.finish(product.array if product else None, y, bias, channels, pixels, part * channels * pixels, pixels, self.relu)
+                source = product.array if product else None
+                _host.finish(source, y, bias, channels, width, target, lowering.pixels, self.relu)
         return KernelClock(seconds)
 
-    def _multiply(self, weight: int, columns: int, result: int) -> None:
-        m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
+    def _multiply(self, weight: int, columns: int, result: int, n: int) -> None:
+        """Product for ``n`` pixels; the result is M x n with rows of all pixels apart, or n x M where transposed."""
+        m, k, pixels = self._channels, self._lowering.depth, self._lowering.pixels
         row, no, yes = mkl.ROW_MAJOR, mkl.NO_TRANSPOSE, mkl.TRANSPOSE
         match self.form.transposed, self.form.packed:
             case False, False:
-                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, columns, n, 0.0, result, n)
+                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, columns, n, 0.0, result, pixels)
             case False, True:
-                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, columns, n, 0.0, result, n)
+                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, columns, n, 0.0, result, pixels)
             case True, False:
                 self._library.cblas_sgemm(row, yes, yes, n, m, k, 1.0, columns, n, weight, k, 0.0, result, m)
             case True, True:
@@ -111,7 +116,10 @@ class Im2colSgemmPlan(Plan):
     def explain(self) -> str:
         """Form of the product and sizes of its matrices."""
         m, n, k = self._channels, self._lowering.pixels, self._lowering.depth
-        lowered = "the image itself, no im2col" if self._lowering.identity else f"im2col matrix of {4e-6 * k * n:.2f} MB"
+        blocks = len(self._lowering.blocks)
+        lowered = f"im2col matrix of {4e-6 * k * n:.2f} MB in {blocks} block{'s' if blocks > 1 else ''}"
+        if self._lowering.identity:
+            lowered = "the image itself, no im2col"
         return f"{self.backend} {self.kernel.name}: {self.problem.g} x SGEMM {m} x {n} x {k} an image, {self.form.name} form; {lowered}"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
 from backends.host import _host, calibrate, engine, machine, store
+from backends.host import lowering as lowering_module
 from backends.host.backend import HostBackend
 from backends.host.lowering import Lowering, Scratch, aligned
 from backends.reference.backend import ReferenceBackend, convolve
@@ -23,22 +25,23 @@ GOOD = {
 }
 
 
-def test_lowered_input_times_weights_is_the_convolution(awkward, rng):
+def test_lowered_input_times_weights_is_the_convolution_block_by_block(awkward, rng, monkeypatch):
     p = awkward
     x = rng.standard_normal(p.input_shape, np.float32)
     weight = rng.standard_normal(p.weight_shape, np.float32)
+    monkeypatch.setattr(lowering_module, "this_machine", lambda: dataclasses.replace(machine.this_machine(), caches=(64, 2048, 2048)))
     lowering, scratch = Lowering(p), Scratch()
     rows = weight.reshape(p.g, p.oc // p.g, lowering.depth).astype(np.float64)
     y = np.empty((p.mb, p.g, p.oc // p.g, p.oh, p.ow))
     x_address, _ = _host.addresses(x, x)
-    for image in range(p.mb):
-        for group in range(p.g):
-            buffer = scratch.take("columns", lowering.floats)
-            address = lowering.lower(x, x_address, image, group, buffer)
-            assert address == (x[image, group * lowering.channels :].ctypes.data if lowering.identity else buffer.address)
-            matrix = x[image, group * lowering.channels :] if lowering.identity else buffer.array
-            columns = matrix.reshape(-1)[: lowering.depth * lowering.pixels].reshape(lowering.depth, -1)
-            y[image, group] = (rows[group] @ columns).reshape(-1, p.oh, p.ow)
+    for image, group, block in itertools.product(range(p.mb), range(p.g), lowering.blocks):
+        buffer = scratch.take("columns", lowering.floats)
+        address = lowering.lower(x, x_address, image, group, block, buffer)
+        assert address == (x[image, group * lowering.channels :].ctypes.data if lowering.identity else buffer.address)
+        matrix = x[image, group * lowering.channels :] if lowering.identity else buffer.array
+        width = block[1] - block[0]
+        columns = matrix.reshape(-1)[: lowering.depth * width * p.ow].reshape(lowering.depth, -1)
+        y[image, group, :, block[0] : block[1]] = (rows[group] @ columns).reshape(-1, width, p.ow)
     np.testing.assert_allclose(y.reshape(p.output_shape), convolve(p, x, weight), rtol=1e-9, atol=1e-9)
 
 
@@ -219,6 +222,15 @@ def test_scratch_is_aligned_and_reused():
     assert scratch.take("a", 50) is first
     assert scratch.take("a", 200).array.size == 200
     assert aligned(0).array.size == 0
+
+
+@pytest.mark.parametrize(("megabytes", "threads", "blocks"), [(1, 1, 3), (1, 2, 1), (64, 1, 1), (0.001, 1, 28)])
+def test_blocks_fill_the_caches_and_cover_every_row_once(monkeypatch, megabytes, threads, blocks):
+    caches = (32768, int(megabytes * 2**20), 2**28)
+    monkeypatch.setattr(lowering_module, "this_machine", lambda: dataclasses.replace(machine.this_machine(), caches=caches))
+    found = Lowering(Problem.parse("ic128ih28oc128kh3ph1"), threads).blocks
+    assert len(found) == blocks
+    assert [row for y0, y1 in found for row in range(y0, y1)] == list(range(28))
 
 
 @pytest.mark.parametrize("isa", machine.this_machine().isas)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 
 import pytest
 
+from backends.host import lowering, machine
 from backends.mkl import library
 from backends.mkl.backend import MklBackend
 from backends.mkl.im2col_sgemm import FORMS
@@ -50,6 +52,16 @@ def test_chosen_form_is_told_and_agrees(agrees, backend):
     text = backend.prepare(problem, np.ones(problem.weight_shape, np.float32), "im2col_sgemm").explain()
     assert "1 x SGEMM 96 x 169 x 576" in text
     assert any(f"{form} form" in text for form in FORMS)
+
+
+@needs_mkl
+@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm"])
+def test_blocks_of_rows_agree(agrees, backend, monkeypatch, kernel):
+    small = dataclasses.replace(machine.this_machine(), caches=(64, 4096, 4096))
+    monkeypatch.setattr(lowering, "this_machine", lambda: small)
+    for variant in FORMS if kernel == "im2col_sgemm" else (None,):
+        options = {} if variant is None else {"variant": variant}
+        agrees(backend, Problem.parse("g2mb2ic8ih17iw9oc12oh9ow7kh3kw3sh2sw1ph1pw0"), kernel, **options)
 
 
 @needs_mkl
