@@ -22,3 +22,15 @@ def finish(
     relu: bool,
     /,
 ) -> None: ...
+def im2col_gemm(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    bias: NDArray[Any] | None,
+    columns: NDArray[Any],
+    product: NDArray[Any],
+    geometry: NDArray[Any],
+    job: NDArray[Any],
+    weights: NDArray[Any],
+    gemm: int,
+    /,
+) -> float: ...

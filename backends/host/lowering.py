@@ -39,8 +39,8 @@ class Lowering:
         self.depth = self.channels * p.kh * p.kw
         self.pixels = p.oh * p.ow
         letters = (p.ic, p.ih, p.iw, p.kh, p.kw, p.sh, p.sw, p.ph, p.pw, p.dh, p.dw, p.oh, p.ow)
-        self._geometry = np.array(letters, np.int32)
-        self._geometry.setflags(write=False)
+        self.geometry = np.array(letters, np.int32)
+        self.geometry.setflags(write=False)
         same_size = (p.oh, p.ow) == (p.ih, p.iw)
         # A 1x1 kernel of stride 1 on unpadded input: the image is its own matrix.
         self.identity = (p.kh, p.kw, p.sh, p.sw, p.ph, p.pw) == (1, 1, 1, 1, 0, 0) and same_size
@@ -55,14 +55,18 @@ class Lowering:
         first = group * self.channels
         if self.identity:
             return x_address + 4 * (image * self.problem.ic + first) * self.pixels
-        _host.im2col(x, buffer.array, self._geometry, image, first, first + self.channels, *rows)
+        _host.im2col(x, buffer.array, self.geometry, image, first, first + self.channels, *rows)
         return buffer.address
+
+    @property
+    def widest(self) -> int:
+        """Pixels of the widest block."""
+        return max(y1 - y0 for y0, y1 in self.blocks) * self.problem.ow
 
     @property
     def floats(self) -> int:
         """Numbers that the buffer must hold."""
-        widest = max(y1 - y0 for y0, y1 in self.blocks)
-        return 0 if self.identity else self.depth * widest * self.problem.ow
+        return 0 if self.identity else self.depth * self.widest
 
 
 class Scratch(threading.local):

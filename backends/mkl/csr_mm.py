@@ -11,7 +11,7 @@ import numpy as np
 
 from backends.host import _host
 from backends.host.lowering import Lowering, Scratch
-from backends.mkl.library import Description, thread_count
+from backends.mkl.library import Description, thread_setter
 from harness.contract import InputError, KernelClock, KernelSpec, Plan, PlanRequest
 from harness.contract.plan import Array
 
@@ -49,30 +49,36 @@ class CsrMmPlan(Plan):
         self._library, self._scratch, self._lowering = library, scratch, Lowering(p, threads)
         self._bias = None if request.bias is None else request.bias.copy()
         self._channels = p.oc // p.g
-        with thread_count(threads):
-            groups = request.weight.reshape(p.g, self._channels, -1)
-            self._matrices = [CsrMatrix(library, group, self._lowering.pixels) if group.any() else None for group in groups]
+        self._set_threads = thread_setter()
+        groups = request.weight.reshape(p.g, self._channels, -1)
+        self._matrices = [CsrMatrix(library, group, self._lowering.widest) if group.any() else None for group in groups]
 
     def _run(self, x: Array, y: Array) -> KernelClock:
-        x_address, y_address = _host.addresses(x, y)
+        addresses = _host.addresses(x, y)
+        parts = itertools.product(range(self.problem.mb * self.problem.g), self._lowering.blocks)
+        before = self._set_threads(self.threads)
+        try:
+            return KernelClock(sum(self._block(x, y, *addresses, part, rows) for part, rows in parts))
+        finally:
+            self._set_threads(before)
+
+    def _block(self, x: Array, y: Array, x_address: int, y_address: int, part: int, rows: tuple[int, int]) -> float:
+        """Output rows of one image and group; returns the seconds of the product alone."""
         channels, lowering, seconds = self._channels, self._lowering, 0.0
-        columns = self._scratch.take("columns", lowering.floats)
-        with thread_count(self.threads):
-            for part, rows in itertools.product(range(self.problem.mb * self.problem.g), lowering.blocks):
-                image, group = divmod(part, self.problem.g)
-                target = part * channels * lowering.pixels + rows[0] * self.problem.ow
-                width = (rows[1] - rows[0]) * self.problem.ow
-                if (matrix := self._matrices[group]) is None:
-                    y[image, group * channels : (group + 1) * channels, rows[0] : rows[1]] = 0
-                else:
-                    lowered = lowering.lower(x, x_address, image, group, rows, columns)
-                    start = time.perf_counter()
-                    self._multiply(matrix, lowered, y_address + 4 * target, width)
-                    seconds += time.perf_counter() - start
-                if self._bias is not None or self.relu:
-                    bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
-                    _host.finish(None, y, bias, channels, width, target, lowering.pixels, self.relu)
-        return KernelClock(seconds)
+        image, group = divmod(part, self.problem.g)
+        target = part * channels * lowering.pixels + rows[0] * self.problem.ow
+        width = (rows[1] - rows[0]) * self.problem.ow
+        if (matrix := self._matrices[group]) is None:
+            y[image, group * channels : (group + 1) * channels, rows[0] : rows[1]] = 0
+        else:
+            lowered = lowering.lower(x, x_address, image, group, rows, self._scratch.take("columns", lowering.floats))
+            start = time.perf_counter()
+            self._multiply(matrix, lowered, y_address + 4 * target, width)
+            seconds = time.perf_counter() - start
+        if self._bias is not None or self.relu:
+            bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
+            _host.finish(None, y, bias, channels, width, target, lowering.pixels, self.relu)
+        return seconds
 
     def _multiply(self, matrix: CsrMatrix, columns: int, result: int, n: int) -> None:
         """Rows of the result lie all pixels apart."""

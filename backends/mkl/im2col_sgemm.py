@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends.host import _host
 from backends.host.lowering import Buffer, Lowering, Scratch, aligned
 from backends.mkl import library as mkl
-from backends.mkl.library import thread_count
+from backends.mkl.library import thread_setter
 from harness.contract import InputError, KernelClock, KernelSpec, Plan, PlanRequest
 from harness.contract.plan import Array
 
@@ -28,7 +28,7 @@ SPEC = KernelSpec(
 )
 
 _TUNE_FROM_FLOPS = 2_000_000
-_TUNE_CALLS = 3
+_TUNE_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,56 +52,44 @@ FORMS = {
 
 
 class Im2colSgemmPlan(Plan):
-    """Weights as M x K matrices, one a group, in the chosen form."""
+    """Weights as M x K matrices, one a group, in the chosen form; the loop around the products is in C."""
 
     def __init__(
         self, request: PlanRequest, backend: str, threads: int, library: ctypes.CDLL, scratch: Scratch, form: Form, weights: list[Buffer]
     ) -> None:
         super().__init__(request, backend, threads)
-        self.form, self._library, self._scratch, self._weights = form, library, scratch, weights
+        p = self.problem
+        self.form, self._library, self._scratch = form, library, scratch
         self._bias = None if request.bias is None else request.bias.copy()
-        self._lowering = Lowering(self.problem, threads)
-        self._channels = self.problem.oc // self.problem.g
-        if form.packed:
-            self._weights = [self._pack(weight) for weight in weights]
+        self._lowering = Lowering(p, threads)
+        self._channels = p.oc // p.g
+        self._weights = [self._pack(weight) for weight in weights] if form.packed else weights
+        self._addresses = np.array([weight.address for weight in self._weights], np.uint64)
+        self._job = self._job_for(p.mb)
+        self._set_threads = thread_setter()
+        function = library.cblas_sgemm_compute if form.packed else library.cblas_sgemm
+        self._gemm = ctypes.cast(function, ctypes.c_void_p).value or 0
+
+    def _job_for(self, images: int) -> NDArray[np.int32]:
+        """The job as the binding takes it: mb g oc identity blocks transposed packed relu."""
+        p, lowering, form = self.problem, self._lowering, self.form
+        return np.array([images, p.g, p.oc, lowering.identity, len(lowering.blocks), form.transposed, form.packed, self.relu], np.int32)
 
     def _run(self, x: Array, y: Array) -> KernelClock:
-        with thread_count(self.threads):
-            return self.convolve(x, y, self.problem.mb)
+        before = self._set_threads(self.threads)
+        try:
+            return KernelClock(self._convolve(x, y, self._job))
+        finally:
+            self._set_threads(before)
 
-    def convolve(self, x: Array, y: Array, images: int) -> KernelClock:
-        """Write the first images of ``y``; the clock is that of the products alone."""
-        channels, lowering, seconds = self._channels, self._lowering, 0.0
-        x_address, y_address = _host.addresses(x, y)
-        columns = self._scratch.take("columns", lowering.floats)
-        product = self._scratch.take("product", channels * lowering.pixels) if self.form.transposed else None
-        for part, rows in itertools.product(range(images * self.problem.g), lowering.blocks):
-            image, group = divmod(part, self.problem.g)
-            width = (rows[1] - rows[0]) * self.problem.ow
-            target = part * channels * lowering.pixels + rows[0] * self.problem.ow
-            matrix = lowering.lower(x, x_address, image, group, rows, columns)
-            start = time.perf_counter()
-            self._multiply(self._weights[group].address, matrix, product.address if product else y_address + 4 * target, width)
-            seconds += time.perf_counter() - start
-            if product is not None or self._bias is not None or self.relu:
-                bias = None if self._bias is None else self._bias[group * channels : (group + 1) * channels]
-                source = product.array if product else None
-                _host.finish(source, y, bias, channels, width, target, lowering.pixels, self.relu)
-        return KernelClock(seconds)
+    def first_image(self, x: Array, y: Array) -> None:
+        """Convolve one image: what the choice of a form is timed with."""
+        self._convolve(x, y, self._job_for(1))
 
-    def _multiply(self, weight: int, columns: int, result: int, n: int) -> None:
-        """Product for ``n`` pixels; the result is M x n with rows of all pixels apart, or n x M where transposed."""
-        m, k, pixels = self._channels, self._lowering.depth, self._lowering.pixels
-        row, no, yes = mkl.ROW_MAJOR, mkl.NO_TRANSPOSE, mkl.TRANSPOSE
-        match self.form.transposed, self.form.packed:
-            case False, False:
-                self._library.cblas_sgemm(row, no, no, m, n, k, 1.0, weight, k, columns, n, 0.0, result, pixels)
-            case False, True:
-                self._library.cblas_sgemm_compute(row, mkl.PACKED, no, m, n, k, weight, k, columns, n, 0.0, result, pixels)
-            case True, False:
-                self._library.cblas_sgemm(row, yes, yes, n, m, k, 1.0, columns, n, weight, k, 0.0, result, m)
-            case True, True:
-                self._library.cblas_sgemm_compute(row, yes, mkl.PACKED, n, m, k, columns, n, weight, k, 0.0, result, m)
+    def _convolve(self, x: Array, y: Array, job: NDArray[np.int32]) -> float:
+        columns = self._scratch.take("columns", self._lowering.floats).array
+        product = self._scratch.take("product", self._channels * self._lowering.widest if self.form.transposed else 0).array
+        return _host.im2col_gemm(x, y, self._bias, columns, product, self._lowering.geometry, job, self._addresses, self._gemm)
 
     def _pack(self, weight: Buffer) -> Buffer:
         """Weights in MKL's own order, made once."""
@@ -138,12 +126,15 @@ def prepare(request: PlanRequest, backend: str, threads: int, library: ctypes.CD
     def plan(form: Form) -> Im2colSgemmPlan:
         return Im2colSgemmPlan(request, backend, threads, library, scratch, form, weights)
 
-    with thread_count(threads):
+    before = thread_setter()(threads)
+    try:
         if variant is not None:
             return plan(FORMS[variant])
         if not tune or p.flops // p.mb < _TUNE_FROM_FLOPS:
             return plan(FORMS["plain"])
         return _fastest([plan(form) for form in FORMS.values()])
+    finally:
+        thread_setter()(before)
 
 
 def _fastest(plans: list[Im2colSgemmPlan]) -> Im2colSgemmPlan:
@@ -151,11 +142,13 @@ def _fastest(plans: list[Im2colSgemmPlan]) -> Im2colSgemmPlan:
     p = plans[0].problem.with_batch(1)
     x = np.random.default_rng(0).random(p.input_shape, np.float32)
     y = np.empty(p.output_shape, np.float32)
+    # One thread's CPU time leaves out what other processes take meanwhile.
+    clock = time.thread_time if plans[0].threads == 1 else time.perf_counter
     shortest = [float("inf")] * len(plans)
     for turn in range(_TUNE_CALLS + 1):
         for index, plan in enumerate(plans):
-            start = time.perf_counter()
-            plan.convolve(x, y, 1)
+            start = clock()
+            plan.first_image(x, y)
             if turn:
-                shortest[index] = min(shortest[index], time.perf_counter() - start)
+                shortest[index] = min(shortest[index], clock() - start)
     return plans[shortest.index(min(shortest))]

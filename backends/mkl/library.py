@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import fnmatch
 import functools
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.contract import InputError, Support
@@ -81,13 +80,10 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
-@contextlib.contextmanager
-def thread_count(threads: int) -> Iterator[None]:
-    """MKL calls of this Python thread use ``threads`` threads inside; what was set before comes back."""
+@functools.cache
+def thread_setter() -> Callable[[int], int]:
+    """mkl-service's switch: MKL calls of this Python thread use so many threads inside; returns what was set before."""
     import mkl
 
-    before = mkl.set_num_threads_local(threads)
-    try:
-        yield
-    finally:
-        mkl.set_num_threads_local(before)
+    setter: Callable[[int], int] = mkl.set_num_threads_local
+    return setter

@@ -17,7 +17,7 @@ from harness.contract.plan import Array
 CONV = KernelSpec("conv", "dense", "one (group) convolution compiled in float32 for latency, on shared NCHW arrays")
 
 
-def compile_convolution(request: PlanRequest, threads: int, ov: Any) -> Any:
+def compile_convolution(request: PlanRequest, threads: int, ov: Any, core: Any) -> Any:
     """Compile convolution, bias and ReLU for the CPU with so many threads."""
     ops = _operations()
     p = request.problem
@@ -39,7 +39,7 @@ def compile_convolution(request: PlanRequest, threads: int, ov: Any) -> Any:
         "INFERENCE_PRECISION_HINT": "f32",
         "ENABLE_CPU_PINNING": "NO",
     }
-    return ov.Core().compile_model(ov.Model([node], [x], "convolution"), "CPU", settings)
+    return core.compile_model(ov.Model([node], [x], "convolution"), "CPU", settings)
 
 
 def _operations() -> Any:
@@ -60,10 +60,10 @@ class _Request(threading.local):
 class OpenVinoPlan(Plan):
     """A compiled model; each Python thread has its own infer request."""
 
-    def __init__(self, request: PlanRequest, backend: str, threads: int, ov: Any) -> None:
+    def __init__(self, request: PlanRequest, backend: str, threads: int, ov: Any, core: Any) -> None:
         super().__init__(request, backend, threads)
         self._ov = ov
-        self._compiled = compile_convolution(request, threads, ov)
+        self._compiled = compile_convolution(request, threads, ov, core)
         self._local = _Request()
 
     def _run(self, x: Array, y: Array) -> None:
@@ -88,7 +88,7 @@ class OpenVinoBackend(HostBackend):
         import openvino
 
         super().__init__(config, threads)
-        self._openvino = openvino
+        self._openvino, self._core = openvino, openvino.Core()
 
     @classmethod
     def available(cls, config: BackendConfig) -> Support:
@@ -96,7 +96,7 @@ class OpenVinoBackend(HostBackend):
         return engine_support("OpenVINO", "openvino", "openvino")
 
     def _prepare(self, request: PlanRequest) -> Plan:
-        return OpenVinoPlan(request, self.name, self.threads, self._openvino)
+        return OpenVinoPlan(request, self.name, self.threads, self._openvino, self._core)
 
     def versions(self) -> dict[str, str]:
         """Version of OpenVINO."""

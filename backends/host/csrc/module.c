@@ -2,10 +2,11 @@
 #include <Python.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "cpu.h"
 #include "finish.h"
+#include "gemm.h"
 #include "probe.h"
 
 #define MOST_SAMPLES 64
@@ -13,15 +14,6 @@
 static const probe_set *available[3];
 static int available_count;
 static const probe_set *best; /* of this processor */
-
-static double now(void) {
-  struct timespec t;
-  timespec_get(&t, TIME_UTC);
-#if defined(CLOCK_MONOTONIC)
-  clock_gettime(CLOCK_MONOTONIC, &t);
-#endif
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static const probe_set *find_set(const char *name) {
   for (int i = 0; i < available_count; i++)
@@ -165,6 +157,54 @@ static PyObject *py_im2col(PyObject *self, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static int widest_block(const geometry *g, const gemm_job *job) {
+  int widest = 0;
+  for (int i = 0; i < job->blocks; i++) {
+    int rows = block_edge(g, job, i + 1) - block_edge(g, job, i);
+    if (rows > widest) widest = rows;
+  }
+  return widest;
+}
+
+/* Whether every buffer (bytes) is as large as the job needs; products of int32 stay exact in double up to 2^53. */
+static int job_fits(const geometry *g, const gemm_job *job, const Py_buffer *x, const Py_buffer *y, const Py_buffer *bias, const Py_buffer *columns,
+                    const Py_buffer *product, const Py_buffer *weights) {
+  if (job->mb < 1 || job->g < 1 || job->oc < 1 || job->oc % job->g || g->ic % job->g || job->blocks < 1 || job->blocks > g->oh) return 0;
+  double pixels = (double)g->oh * g->ow, width = (double)widest_block(g, job) * g->ow, depth = (double)(g->ic / job->g) * g->kh * g->kw;
+  if (pixels > INT32_MAX || depth > INT32_MAX || (double)job->mb * job->g > INT32_MAX) return 0;
+  int square = g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && !g->ph && !g->pw && g->oh == g->ih && g->ow == g->iw && job->blocks == 1;
+  if (job->identity ? !square : (double)columns->len < 4 * depth * width) return 0;
+  if (job->transposed && (double)product->len < 4 * width * (job->oc / job->g)) return 0;
+  return (double)x->len >= 4.0 * job->mb * g->ic * g->ih * g->iw && (double)y->len >= 4.0 * job->mb * job->oc * pixels &&
+         (!bias->buf || bias->len == 4 * (Py_ssize_t)job->oc) && weights->len == 8 * (Py_ssize_t)job->g;
+}
+
+static PyObject *py_im2col_gemm(PyObject *self, PyObject *args) {
+  Py_buffer x, y, bias, columns, product, shape, numbers, weights;
+  unsigned long long gemm;
+  double seconds = 0;
+  (void)self;
+  if (!PyArg_ParseTuple(args, "y*w*z*w*w*y*y*y*K", &x, &y, &bias, &columns, &product, &shape, &numbers, &weights, &gemm)) return NULL;
+  geometry g;
+  gemm_job job;
+  int ok = shape.len == sizeof g && numbers.len == sizeof job && gemm;
+  if (ok) {
+    memcpy(&g, shape.buf, sizeof g);
+    memcpy(&job, numbers.buf, sizeof job);
+  }
+  ok = ok && geometry_fits(&g) && job_fits(&g, &job, &x, &y, &bias, &columns, &product, &weights);
+  if (ok) {
+    gemm_arrays arrays = {x.buf, bias.buf, y.buf, columns.buf, product.buf, weights.buf};
+    Py_BEGIN_ALLOW_THREADS seconds = im2col_gemm(&g, &job, &arrays, best, (void *)(uintptr_t)gemm);
+    Py_END_ALLOW_THREADS
+  }
+  Py_buffer *held[] = {&x, &y, &columns, &product, &shape, &numbers, &weights};
+  for (size_t i = 0; i < sizeof held / sizeof *held; i++) PyBuffer_Release(held[i]);
+  if (bias.buf) PyBuffer_Release(&bias);
+  if (!ok) return PyErr_Format(PyExc_ValueError, "im2col_gemm: geometry, job or buffer sizes do not fit together");
+  return PyFloat_FromDouble(seconds);
+}
+
 /* target[c][p] of `channels` rows that start at float `offset`, `stride` apart, fits into `floats`. */
 static int rows_fit(Py_ssize_t floats, Py_ssize_t offset, int channels, int pixels, Py_ssize_t stride) {
   if (offset < 0 || channels < 1 || pixels < 1 || stride < pixels) return 0;
@@ -236,6 +276,10 @@ static PyMethodDef methods[] = {
      "im2col(x, columns, geometry, n, c0, c1, y0, y1, isa=best): columns of image n, channels c0..c1, output rows y0..y1.\n\n"
      "geometry: 13 int32: ic ih iw kh kw sh sw ph pw dh dw oh ow."},
     {"addresses", py_addresses, METH_VARARGS, "addresses(x, y) -> where their memory starts; y must be writeable."},
+    {"im2col_gemm", py_im2col_gemm, METH_VARARGS,
+     "im2col_gemm(x, y, bias, columns, product, geometry, job, weights, gemm) -> seconds of the products alone.\n\n"
+     "job: 8 int32: mb g oc identity blocks transposed packed relu; weights: g addresses (uint64); gemm: address of cblas_sgemm,\n"
+     "or of cblas_sgemm_compute where packed. columns and product are scratch."},
     {"finish", py_finish, METH_VARARGS,
      "finish(source, target, bias, channels, pixels, offset, stride, relu): target[c][p] = act(source[p][c] + bias[c]).\n\n"
      "Row c of the target starts at float offset + c * stride. source None: in place; bias may be None."},

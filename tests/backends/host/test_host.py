@@ -106,6 +106,25 @@ def test_finish_refuses_what_does_not_fit(change):
         _host.finish(source, target, None, *call.values(), False)
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        *((job, "job") for job in ({0: 2}, {1: 3}, {2: 5}, {3: 1}, {4: 0}, {4: 5})),
+        *((size, "buffer") for size in ({"columns": 287}, {"x": 31}, {"y": 63}, {"bias": 3}, {"weights": 2}, {5: 1, "product": 63})),
+    ],
+)
+def test_gemm_convolution_refuses_what_does_not_fit(change, name):
+    sizes = {"x": 32, "y": 64, "bias": 4, "columns": 288, "product": 64}
+    arrays = [np.zeros(change.get(key, size), np.float32) for key, size in sizes.items()]
+    job = np.array([1, 1, 4, 0, 1, 0, 0, 0], np.int32)
+    for index, value in change.items():
+        if isinstance(index, int):
+            job[index] = value
+    weights = np.zeros(change.get("weights", 1), np.uint64)
+    with pytest.raises(ValueError, match=f"{name}.* do not fit together"):
+        _host.im2col_gemm(*arrays, geometry(), job, weights, 1)
+
+
 def test_machine_names_a_cpu_and_growing_caches():
     this = machine.this_machine()
     assert this.model
