@@ -12,8 +12,8 @@ from harness.contract.plan import Array
 VARIANT = "generated"
 ISA = "avx512"
 
-_CODE_BYTES = 11
-"""Bytes of code a non-zero, about."""
+_CODE_BYTES = 15
+"""Bytes of code and values a non-zero, about."""
 
 
 class RefusedError(Exception):
@@ -63,11 +63,11 @@ class GeneratedPlan(Plan):
         """Block of sums, code, strips, threads, copies made and what bounds the kernel, in words."""
         info = _kernels.info(self._handle)
         per_tap = 1 - (1 - self.density) ** info["channels"]
-        per_code = info["code_bytes"] / max(1, info["nonzeros"] * info["vectors"])
+        per_code = info["code_bytes"] / max(1, info["nonzeros"])
         return "\n".join(
             [
                 f"cpu {self.kernel.name} on {ISA}, variant {VARIANT} ({self._reason})",
-                f"  code: {info['code_bytes'] / 1024:.0f} KiB written for {info['nonzeros']} non-zeros ({per_code:.1f} bytes each); "
+                f"  code: {info['code_bytes'] / 1024:.0f} KiB with values for {info['nonzeros']} non-zeros ({per_code:.1f} bytes each); "
                 "no offsets are loaded, the multiply-add broadcasts each value itself",
                 f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 16 outputs in registers, over all input "
                 f"channels; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",

@@ -63,13 +63,16 @@ static void AVX512 pack(const struct bk_jit *jit, const float *x, float *planes,
         }
 }
 
-static void run_block(const struct bk_jit *jit, const struct jit_block *block, const float *planes, float *y, int64_t strip)
+/* `next`: the block that follows, whose code is fetched meanwhile. */
+static void run_block(const struct bk_jit *jit, const struct jit_block *block, const struct jit_block *next, const float *planes, float *y,
+                      int64_t strip)
 {
+    const uint8_t *ahead = (const uint8_t *)(uintptr_t)next->code;
     int64_t first = strip * jit->strip_tiles, end = smaller(first + jit->strip_tiles, jit->tiles);
     const struct jit_mark *marks = jit->marks + first * jit->vectors;
     y += block->first * jit->problem.oh * jit->problem.ow;
-    for (int64_t t = first; t < end; t++, planes += jit->vectors * JIT_LANES, marks += jit->vectors)
-        block->code(planes, block->values, y, block->constants, marks);
+    for (int64_t t = first; t < end; t++, planes += jit->vectors * JIT_LANES, marks += jit->vectors, ahead += block->ahead)
+        block->code(planes, block->values, y, block->constants, marks, ahead);
 }
 
 double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
@@ -88,7 +91,9 @@ double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scr
         }
         const int64_t *cut = jit->chunk_start + group * (jit->chunks + 1) + chunk;
         float *channels = y + (image * p->oc + group * jit->out) * p->oh * p->ow;
-        for (int64_t b = cut[0]; b < cut[1]; b++) run_block(jit, jit->block + group * jit->blocks + b, scratch, channels, strip);
+        const struct jit_block *block = jit->block + group * jit->blocks;
+        for (int64_t b = cut[0]; b < cut[1]; b++)
+            run_block(jit, block + b, block + (b + 1 < jit->blocks ? b + 1 : 0), scratch, channels, strip);
     }
     return packing;
 }
@@ -149,7 +154,6 @@ void bk_jit_free(struct bk_jit *jit)
     free(jit->step_start);
     free(jit->chunk_start);
     free(jit->block);
-    free(jit->values);
     free(jit->constants);
     free(jit);
 }

@@ -31,7 +31,8 @@ struct bk_jit;
 struct bk_jit_info {
     int64_t units, scratch_floats; /* scratch of one thread */
     int64_t channels, vectors;     /* the largest block: output channels x vectors of 16 outputs */
-    int64_t tiles, strips, chunks, pitch, nonzeros, code_bytes;
+    int64_t tiles, strips, chunks, pitch, nonzeros;
+    int64_t code_bytes;            /* code and values */
     double lanes; /* share of computed lanes that are outputs */
 };
 

@@ -20,6 +20,8 @@ enum { HUGE_PAGE = 2 << 20, PAGE = 4096, NOWHERE = INT32_MIN };
 enum { FIRST_ALIGNED = 28, FIRST_SHIFTED = 30, FLOOR = 28, FIRST_SQUEEZED = 29 };
 /* A small displacement reaches this many bytes either way: floats for values, vectors for inputs. */
 enum { VALUE_REACH = 512, INPUT_REACH = 8192 };
+/* Code and values that leave no room in L2 are fetched ahead, unless a strip has so many tiles that it hardly matters. */
+enum { LINE = 64, BYTES_AN_FMA = 15, AHEAD_CODE = 384 << 10, AHEAD_TILES = 24, FAR_OUTPUTS = 4 << 20 };
 
 /* The non-zeros of one tap of one input channel in a block. */
 struct used_tap {
@@ -37,6 +39,7 @@ struct writer {
     int64_t values;                 /* of this block so far */
     int32_t aligned[2];             /* vector number in registers 28 and 29 */
     int shifted;
+    int64_t fma_a_line, fmas, lines; /* one line fetched ahead every so many FMAs, 0 for none */
     struct used_tap *used;
     int64_t used_taps;
 };
@@ -113,6 +116,12 @@ static void advance(struct writer *w, int32_t input, int64_t nonzeros)
     }
 }
 
+static void fetch_ahead(struct writer *w)
+{
+    if (!w->fma_a_line || ++w->fmas % w->fma_a_line) return;
+    emit_prefetch(&w->e, (int32_t)(w->lines++ * LINE));
+}
+
 static void write_channel(struct writer *w, int32_t input, int64_t nonzeros, float *values)
 {
     advance(w, input, nonzeros);
@@ -127,15 +136,27 @@ static void write_channel(struct writer *w, int32_t input, int64_t nonzeros, flo
                 int32_t displacement = value_displacement(w, number);
                 emit_fma_broadcast(&w->e, (int)(used->channel[k] * w->vectors + v), x, REG_RSI, displacement);
                 values[number] = used->value[k];
+                fetch_ahead(w);
             }
         }
     }
     w->values += nonzeros;
 }
 
+static int64_t output_channel(const struct writer *w) { return w->jit->problem.oh * w->jit->problem.ow * (int64_t)sizeof(float); }
+
+/* Outputs that miss the caches stall the stores of a tile: ask for the next tile's lines while this one is summed. */
+static void fetch_outputs(struct writer *w)
+{
+    if (w->vectors > 1 || output_channel(w) * w->jit->problem.oc < FAR_OUTPUTS) return;
+    emit_mark(&w->e, 0);
+    for (int64_t o = 0; o < w->channels; o++) emit_prefetch_write(&w->e, (int32_t)(o * output_channel(w)) + LINE);
+}
+
 static void write_start(struct writer *w)
 {
     emit_enter(&w->e);
+    fetch_outputs(w);
     for (int64_t o = 0; o < w->channels; o++) {
         emit_broadcast(&w->e, (int)(o * w->vectors), REG_RCX, (int32_t)o * 4);
         for (int64_t v = 1; v < w->vectors; v++) emit_copy(&w->e, (int)(o * w->vectors + v), (int)(o * w->vectors));
@@ -143,12 +164,11 @@ static void write_start(struct writer *w)
     emit_add(&w->e, REG_RSI, VALUE_REACH);
     w->value_base = VALUE_REACH;
     w->input_base = 0;
-    w->values = 0;
+    w->values = w->fmas = w->lines = 0;
 }
 
 static void write_end(struct writer *w)
 {
-    int64_t channel_bytes = w->jit->problem.oh * w->jit->problem.ow * 4;
     emit_broadcast(&w->e, FLOOR, REG_RCX, (int32_t)w->channels * 4);
     for (int64_t v = 0; v < w->vectors; v++) {
         emit_mark(&w->e, (int)(v * (int64_t)sizeof(struct jit_mark)));
@@ -156,7 +176,7 @@ static void write_end(struct writer *w)
             int sum = (int)(o * w->vectors + v), squeezed = FIRST_SQUEEZED + (int)(o % 3);
             emit_max(&w->e, sum, FLOOR);
             emit_compress(&w->e, squeezed, sum);
-            emit_store(&w->e, squeezed, (int32_t)(o * channel_bytes));
+            emit_store(&w->e, squeezed, (int32_t)(o * output_channel(w)));
         }
     }
     emit_return(&w->e);
@@ -165,19 +185,31 @@ static void write_end(struct writer *w)
 /* Most bytes that the code of one channel, or the start and end of a block, can take. */
 static int64_t channel_bytes(const struct bk_jit *jit, int64_t used_taps, int64_t nonzeros)
 {
-    return jit->vectors * (used_taps * (3 * EMIT_LONGEST) + nonzeros * 2 * EMIT_LONGEST) + 2 * EMIT_LONGEST;
+    return jit->vectors * (used_taps * (3 * EMIT_LONGEST) + nonzeros * 3 * EMIT_LONGEST) + 2 * EMIT_LONGEST;
 }
-enum { FRAME_BYTES = 64 + JIT_SUMS * 5 * EMIT_LONGEST + JIT_MOST_VECTORS * 3 * EMIT_LONGEST };
+enum { FRAME_BYTES = 64 + JIT_SUMS * 6 * EMIT_LONGEST + JIT_MOST_VECTORS * 3 * EMIT_LONGEST };
 
+/* Values lie behind their block's code, so that both are fetched ahead by the same pointer. */
+static int place_values(struct writer *w, struct jit_block *block, const float *values)
+{
+    w->e.at += -(uintptr_t)w->e.at & (LINE - 1);
+    if (w->end - w->e.at < w->values * (int64_t)sizeof *values) return -1;
+    block->values = (const float *)w->e.at;
+    block->nonzeros = w->values;
+    block->ahead = w->lines * LINE;
+    emit_bytes(&w->e, values, (size_t)w->values * sizeof *values);
+    return 0;
+}
+
+/* `values`: room for the block's non-zeros. */
 static int write_block(struct writer *w, struct jit_block *block, const float *weight, float *values)
 {
     const struct bk_jit *jit = w->jit;
     int64_t filter = jit->in * jit->taps;
     w->channels = block->channels;
-    w->e.at += -(uintptr_t)w->e.at & 63;
+    w->e.at += -(uintptr_t)w->e.at & (LINE - 1);
     if (w->end - w->e.at < 2 * FRAME_BYTES) return -1;
     block->code = (jit_code)(uintptr_t)w->e.at;
-    block->values = values;
     write_start(w);
     for (int64_t c = 0; c < jit->in; c++) {
         int64_t nonzeros = collect(w, weight + c * jit->taps, filter);
@@ -185,18 +217,15 @@ static int write_block(struct writer *w, struct jit_block *block, const float *w
         if (nonzeros) write_channel(w, (int32_t)(c * jit->phases * jit->plane * 4), nonzeros, values);
     }
     write_end(w);
-    block->nonzeros = w->values;
-    return 0;
+    return place_values(w, block, values);
 }
 
-static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weight)
+static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weight, float *values)
 {
-    float *values = jit->values;
     for (int64_t i = 0; i < jit->problem.g * jit->blocks; i++) {
         struct jit_block *block = jit->block + i;
         int64_t oc = i / jit->blocks * jit->out + block->first;
         if (write_block(w, block, weight + oc * jit->in * jit->taps, values)) return -1;
-        values += block->nonzeros;
     }
     return 0;
 }
@@ -244,21 +273,25 @@ static int seal(struct bk_jit *jit, const uint8_t *end, char *message)
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message)
 {
     int64_t blocks = jit->problem.g * jit->blocks, most = channel_bytes(jit, blocks * jit->in * jit->taps, jit->nonzeros);
-    most += blocks * (2 * EMIT_LONGEST * jit->in + 2 * FRAME_BYTES + 64);
+    most += jit->nonzeros * (int64_t)sizeof(float) + blocks * (2 * EMIT_LONGEST * jit->in + 2 * FRAME_BYTES + 2 * LINE);
     if (most > (int64_t)1 << 32) FAIL("%lld non-zeros are too many for generated code", (long long)jit->nonzeros);
     jit->block = calloc((size_t)blocks, sizeof *jit->block);
-    jit->values = malloc((size_t)(jit->nonzeros + 1) * sizeof *jit->values);
     jit->constants = malloc((size_t)(jit->problem.oc + blocks) * sizeof *jit->constants);
     struct used_tap *used = malloc((size_t)(jit->taps + 1) * sizeof *used);
+    float *values = malloc((size_t)(jit->nonzeros + 1) * sizeof *values);
     int status = -1;
-    if (!jit->block || !jit->values || !jit->constants || !used) snprintf(message, BK_MESSAGE, "no memory for the plan");
-    else if (!reserve(jit, most, message)) {
+    if (!jit->block || !jit->constants || !used || !values) {
+        snprintf(message, BK_MESSAGE, "no memory for the plan");
+    } else if (!reserve(jit, most, message)) {
         const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;
         struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used};
+        if (jit->nonzeros * jit->vectors * BYTES_AN_FMA > AHEAD_CODE && jit->strip_tiles <= AHEAD_TILES)
+            w.fma_a_line = jit->strip_tiles * LINE / BYTES_AN_FMA;
         cut_blocks(jit, bias, relu);
-        if (write_blocks(jit, &w, weight)) snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
-        else status = seal(jit, w.e.at, message);
+        if (!write_blocks(jit, &w, weight, values)) status = seal(jit, w.e.at, message);
+        else snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
     }
     free(used);
+    free(values);
     return status;
 }

@@ -113,9 +113,26 @@ static inline void emit_add(struct emitter *e, int reg, int32_t bytes)
     emit_bytes(e, &bytes, 4);
 }
 
+/* Ask for the line at rax + displacement in L2. */
+static inline void emit_prefetch(struct emitter *e, int32_t displacement)
+{
+    static const uint8_t code[] = {0x0F, 0x18, 0x90}; /* prefetcht1 */
+    emit_bytes(e, code, sizeof code);
+    emit_bytes(e, &displacement, 4);
+}
+
+/* Ask for the line at r9 + displacement, to be written soon. */
+static inline void emit_prefetch_write(struct emitter *e, int32_t displacement)
+{
+    static const uint8_t code[] = {0x41, 0x0F, 0x0D, 0x89}; /* prefetchw */
+    emit_bytes(e, code, sizeof code);
+    emit_bytes(e, &displacement, 4);
+}
+
 static inline void emit_enter(struct emitter *e)
 {
-    static const uint8_t code[] = {0xF3, 0x0F, 0x1E, 0xFA}; /* endbr64 */
+    static const uint8_t code[] = {0xF3, 0x0F, 0x1E, 0xFA,  /* endbr64 */
+                                   0x4C, 0x89, 0xC8};       /* mov rax, r9 */
     emit_bytes(e, code, sizeof code);
 }
 

@@ -5,8 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that the planes of a strip may occupy: a share of L2, the rest being for code, values and outputs. */
-enum { PLANES_SHARE = 384 << 10 };
+/* Bytes that the planes of a strip may occupy. Small strips keep them in L2, but every strip reads all code and values again
+ * (and, where taps reach beyond a tile, packs some input twice): so more where there is more code. Found by timing. */
+enum { LEAST_SHARE = 96 << 10, LEAST_REACHING = 384 << 10, MOST_SHARE = 2 << 20, BYTES_A_NONZERO = 15 };
+
+static int64_t planes_share(int64_t nonzeros, int64_t reach)
+{
+    int64_t code = nonzeros * BYTES_A_NONZERO, wanted = reach ? 2 * code : 4 * code, least = reach ? LEAST_REACHING : LEAST_SHARE;
+    return wanted < least ? least : wanted > MOST_SHARE ? MOST_SHARE : wanted;
+}
 
 #define FAIL(...)                                   \
     do {                                            \
@@ -135,7 +142,8 @@ static int64_t find_strip(const struct bk_jit *jit, int64_t reach, int threads)
 {
     const struct bk_problem *p = &jit->problem;
     int64_t lanes = jit->vectors * JIT_LANES;
-    int64_t most = larger((PLANES_SHARE / 4 / (jit->in * jit->phases) - whole_vectors(reach)) / lanes, ceil_div(2 * reach, lanes));
+    int64_t room = planes_share(jit->nonzeros / p->g, reach) / 4 / (jit->in * jit->phases) - whole_vectors(reach);
+    int64_t most = larger(room / lanes, ceil_div(2 * reach, lanes));
     int64_t strips = ceil_div(jit->tiles, larger(1, most));
     while (strips < jit->tiles && p->mb * p->g * strips * jit->blocks < threads) strips++;
     return ceil_div(jit->tiles, strips);
