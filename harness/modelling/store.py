@@ -13,8 +13,8 @@ import yaml
 from harness.contract import Hardware, InputError, KernelSpec, Problem, Quantity
 from harness.files import write_atomically
 from harness.machine import cpu_model
-from perfmodel.calibrate import as_record, from_record
 from perfmodel.kernel import KernelParameters
+from perfmodel.kernel_file import as_record, from_record
 from perfmodel.methods.base import Timing
 from perfmodel.methods.registry import find_model
 from perfmodel.project import Contender
