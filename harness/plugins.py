@@ -78,7 +78,7 @@ class PluginHost:
         factory = self.factory(spec)
         support = factory.available(config)
         if not support.ok:
-            hint = f" (pip install 'breakeven[{spec.extra}]')" if spec.extra else ""
+            hint = f" (pip install 'breakeven[{spec.extra}]')" if spec.extra and "pip install" not in support.reason else ""
             raise InputError(f"backend {name!r} is not available here: {support.reason}{hint}")
         return factory(config, threads)
 

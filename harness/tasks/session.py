@@ -151,5 +151,5 @@ def _header(config: RunConfig, field: Field, machine: Mapping[str, object], cove
     lines = [line, f"dense baselines: {dense}"]
     if config.threads > int(str(machine["cores"])):
         lines.append(f"threads={config.threads} share {machine['cores']} core(s): times tell of the sharing, not of the kernels")
-    lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items()]
+    lines += [f"not here: {', '.join(field.absent)} (task=doctor says why)"] if field.absent else []
     return "\n".join(lines)
