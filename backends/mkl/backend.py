@@ -7,16 +7,16 @@ import os
 
 from backends.host.backend import HostBackend
 from backends.host.lowering import Scratch
-from backends.mkl import csr_mm, im2col_sgemm
+from backends.mkl import csr_mm, fft, im2col_sgemm
 from backends.mkl.library import installed, load_library
-from harness.contract import BackendConfig, InputError, Plan, PlanRequest, Support
+from harness.contract import BackendConfig, InputError, Plan, PlanRequest, Problem, Support
 
 
 class MklBackend(HostBackend):
     """Kernels on one libmkl_rt; the thread count is set around each call, never globally."""
 
     name = "mkl"
-    specs = (im2col_sgemm.SPEC, csr_mm.SPEC)
+    specs = (im2col_sgemm.SPEC, csr_mm.SPEC, fft.SPEC)
 
     def __init__(self, config: BackendConfig, threads: int = 1) -> None:
         super().__init__(config, threads)
@@ -30,7 +30,14 @@ class MklBackend(HostBackend):
         """Whether the distributions of the extra ``mkl`` are installed."""
         return installed()
 
+    def supports(self, kernel: str, problem: Problem) -> Support:
+        """Whether ``kernel`` takes ``problem``; the FFT has limits beyond the declared ones."""
+        declared = super().supports(kernel, problem)
+        return fft.support(problem) if declared.ok and self.kernel(kernel) is fft.SPEC else declared
+
     def _prepare(self, request: PlanRequest) -> Plan:
+        if request.kernel is fft.SPEC:
+            return fft.FftPlan(request, self.name, self.threads, self.library, self._scratch)
         if request.kernel is csr_mm.SPEC:
             return csr_mm.CsrMmPlan(request, self.name, self.threads, self.library, self._scratch)
         return im2col_sgemm.prepare(request, self.name, self.threads, self.library, self._scratch)

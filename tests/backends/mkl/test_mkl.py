@@ -1,4 +1,4 @@
-"""MKL as a backend: im2col + SGEMM in each of its forms, and sparse BLAS on the lowered input."""
+"""MKL as a backend: im2col + SGEMM in each of its forms, sparse BLAS on the lowered input, FFT."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import importlib.util
 import pytest
 
 from backends.host import lowering, machine
-from backends.mkl import library
+from backends.mkl import fft, library
 from backends.mkl.backend import MklBackend
 from backends.mkl.im2col_sgemm import FORMS
 from backends.mkl.plugin import environment
@@ -38,7 +38,45 @@ def test_sparse_product_agrees_with_the_reference(agrees, backend, awkward, dens
 
 
 @needs_mkl
-@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm"])
+def test_fft_agrees_with_the_reference_or_says_why_not(agrees, backend, awkward):
+    p, support = awkward, backend.supports("fft", awkward)
+    assert support.ok == ((p.sh, p.sw, p.dh, p.dw) == (1, 1, 0, 0) and p.ph < p.kh and p.pw < p.kw)
+    if not support.ok:
+        assert any(word in support.reason for word in ("stride", "dilation", "padding alone"))
+        return
+    agrees(backend, awkward, "fft")
+    agrees(backend, awkward, "fft", bias=False, relu=False, density=1.0)
+
+
+@needs_mkl
+@pytest.mark.parametrize("size", [6, 8, 15, 64])
+def test_fft_of_every_tile_agrees(agrees, backend, monkeypatch, size):
+    monkeypatch.setattr(fft, "tile_size", lambda problem: size)
+    agrees(backend, Problem.parse("g2mb2ic6ih19iw14oc8oh18ow13kh3kw4sh1sw1ph1pw1"), "fft")
+
+
+@needs_mkl
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ic1ih80oc1kh65", "kernel 65x65; this kernel does up to 64x64"),
+        ("ic2ih4oc2kh1ph1", "outputs that see padding alone"),
+        ("ic8192ih16oc8192kh3ph1", "transformed weights of"),
+    ],
+)
+def test_fft_refuses_with_a_reason(backend, text, reason):
+    assert backend.supports("fft", Problem.parse(text)).reason.startswith(reason)
+
+
+def test_fft_tiles_grow_with_the_image_and_the_kernel():
+    sizes = [fft.tile_size(Problem.parse(f"ic64ih{size}oc64kh3ph1")) for size in (4, 14, 56)]
+    assert sizes == sorted(sizes)
+    assert fft.tile_size(Problem.parse("ic64ih14oc64kh11ph5")) >= 15
+    assert fft.frequencies(8) == 40
+
+
+@needs_mkl
+@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm", "fft"])
 def test_two_threads_agree(agrees, kernel):
     agrees(MklBackend(BackendConfig("mkl"), threads=2), Problem.parse("mb3ic16ih20oc24kh3ph1"), kernel)
 
@@ -73,13 +111,13 @@ def test_unpadded_1x1_needs_no_lowering(backend):
 
 
 @needs_mkl
-@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm"])
+@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm", "fft"])
 def test_wrong_arrays_are_refused(refuses, backend, kernel):
     refuses(backend, kernel)
 
 
 @needs_mkl
-@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm"])
+@pytest.mark.parametrize("kernel", ["im2col_sgemm", "csr_mm", "fft"])
 def test_one_plan_serves_many_threads(shares, backend, kernel):
     shares(backend, kernel)
 
