@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import open_backend, project, useful_range
     from harness.contract import Backend, Hardware, KernelSpec, Measurement, Plan, Problem, Support
-    from harness.measure import measure
+    from harness.measuring import measure
 
 _HOMES = {
     "open_backend": "harness.api",
     "project": "harness.api",
     "useful_range": "harness.api",
-    "measure": "harness.measure",
+    "measure": "harness.measuring",
     "Backend": "harness.contract",
     "Hardware": "harness.contract",
     "KernelSpec": "harness.contract",

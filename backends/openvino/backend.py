@@ -11,6 +11,7 @@ import numpy as np
 from backends.host import _host
 from backends.host.backend import HostBackend
 from backends.host.engine import engine_support, require, versions_of, writeable_view
+from backends.openvino.loading import load_openvino
 from harness.contract import BackendConfig, KernelSpec, Plan, PlanRequest, Support
 from harness.contract.plan import Array
 
@@ -85,10 +86,9 @@ class OpenVinoBackend(HostBackend):
 
     def __init__(self, config: BackendConfig, threads: int = 1) -> None:
         require(self.available(config))
-        import openvino
-
         super().__init__(config, threads)
-        self._openvino, self._core = openvino, openvino.Core()
+        self._openvino = load_openvino()
+        self._core = self._openvino.Core()
 
     @classmethod
     def available(cls, config: BackendConfig) -> Support:

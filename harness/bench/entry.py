@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.bench.contenders import Stage, Team
 from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, Status
-from harness.measure import Samples
+from harness.measuring import Samples
 from harness.verify import Verdict
 from harness.workers import WorkerProcess
 from harness.workers.service import Prepared

@@ -10,7 +10,7 @@ from harness.bench.entry import Entry, losing, running
 from harness.config import MeasureConfig
 from harness.contract import Measurement
 from harness.judge import doubt
-from harness.measure import Samples
+from harness.measuring import Samples
 
 ATTEMPTS = 3
 

@@ -26,8 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``subject`` on each kernel: those of ``--backend``, else those its module names."""
-    if "subject" not in metafunc.fixturenames:
+    """Run each test of the suite on each kernel: those of ``--backend``, else those that the collecting module names."""
+    if "subject" not in metafunc.fixturenames or not metafunc.function.__module__.startswith("harness.conformance."):
         return
     provider: Provider | None = getattr(metafunc.module, "conformance_subjects", None)
     chosen: list[Any] = _chosen(metafunc.config) if metafunc.config.getoption("backend") or provider is None else list(provider())

@@ -10,7 +10,7 @@ import numpy as np
 from harness.contract import Backend, Clocks, Hardware, InputError, KernelSpec, MissingNumberError, Problem, Support
 from harness.contract.plan import Array
 from harness.data import check_input, timing_input
-from harness.measure import Sampler
+from harness.measuring import Sampler
 from harness.plugins import host
 from harness.verify import Verdict, compare
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
 import tomllib
@@ -19,6 +20,11 @@ HOOKS = [name for name, value in vars(hookspecs).items() if inspect.isfunction(v
 def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
     arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
     assert f"`{hook}({arguments})`" in (ROOT / "docs" / "writing-a-backend.md").read_text()
+
+
+def test_no_public_name_is_hidden_by_a_module() -> None:
+    hidden = [name for name in harness.__all__ if importlib.util.find_spec(f"harness.{name}")]
+    assert not hidden, "importing the module would replace the function"
 
 
 def test_versions_agree() -> None:
