@@ -75,7 +75,7 @@ def _shape(request: PlanRequest) -> Shape:
     p = request.problem
     planes = Planes(p, 0)
     if request.kernel.sparse:
-        columns = cache(partial(union_columns, p, request.weight))
+        columns = cache(partial(union_columns, p, request.weight.reshape(p.oc, -1) != 0))
         return Shape(planes.positions, p.oc, p.g, columns, False, planes.group_planes, planes.reach)
     taps = p.ic // p.g * p.kh * p.kw
 

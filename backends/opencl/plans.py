@@ -20,11 +20,19 @@ _LOWERED_BYTES = 1 << 26  # a lowered input larger than this is made and used in
 
 
 class Pixels(NamedTuple):
-    """How flat positions map to output pixels: position = (image * rows + y) * pitch + x."""
+    """How flat positions map to output pixels: position = (image * rows + y) * pitch + x, for y < height and x < width."""
 
     pitch: int
     rows: int
     images: int
+    height: int
+    width: int
+
+    def joined(self) -> Pixels:
+        """The same mapping with each image as one long row, where no gaps lie between the rows."""
+        if (self.pitch, self.rows) != (self.width, self.height):
+            return self
+        return Pixels(self.pitch * self.rows, 1, self.images, 1, self.width * self.height)
 
 
 class OpenclPlan(Plan):
@@ -41,13 +49,44 @@ class OpenclPlan(Plan):
 
     def _run(self, x: Array, y: Array) -> KernelClock:
         with self._lock:
+            if self._session.shares_memory:
+                return self._run_in_place(x, y)
             cl.enqueue_copy(self._session.queue, self._x, x, is_blocking=True)
             clock = self.launch()
             cl.enqueue_copy(self._session.queue, y, self._y, is_blocking=True)
         return clock
 
+    def _run_in_place(self, x: Array, y: Array) -> KernelClock:
+        """On a CPU device the kernels read and write the caller's arrays themselves: buffers over them cost microseconds.
+
+        All are READ_WRITE: Intel's runtime copies the array of a READ_ONLY one. pyopencl refuses that for an array that
+        cannot be written, so such an input is copied.
+        """
+        context, queue, in_place = self._session.context, self._session.queue, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR
+        result = cl.Buffer(context, in_place, hostbuf=y)
+        if x.flags.writeable:
+            given = cl.Buffer(context, in_place, hostbuf=x)
+        else:
+            given = self._x
+            cl.enqueue_copy(queue, given, x, is_blocking=True)
+        try:
+            self._bind(given, result)
+            clock = self._session.launch(self._steps)
+            mapped, _ = cl.enqueue_map_buffer(queue, result, cl.map_flags.READ, 0, y.shape, y.dtype, is_blocking=True)
+            mapped.base.release(queue)
+        finally:
+            self._bind(self._x, self._y)
+        return clock
+
+    def _bind(self, x: cl.Buffer, y: cl.Buffer) -> None:
+        """Point every step that reads the input or writes the output at these buffers."""
+        for step in self._steps:
+            for place, argument in enumerate(step.arguments):
+                if argument is self._x or argument is self._y:
+                    step.kernel.set_arg(place, x if argument is self._x else y)
+
     def launch(self) -> KernelClock:
-        """The kernels alone, on whatever the input buffer holds."""
+        """The kernels alone, on the plan's own buffers."""
         return self._session.launch(self._steps)
 
     def poison(self) -> None:
@@ -63,12 +102,13 @@ class OpenclPlan(Plan):
         """The launch of rows.cl on ``tiles`` = (stride, first, count) of ``source``."""
         p, choice, session = self.problem, self.choice, self._session
         kernel = session.kernel("rows.cl", "rows_times_planes", choice.defines(shared))
+        pixels = pixels.joined()
         stride, first, count = tiles
         group = choice.variant.group
         floor = np.float32(0 if self.relu else -np.inf)
         arrays = (blocks.start, blocks.offset, blocks.value, blocks.channel, blocks.base, self._bias)
         sizes = (group * blocks.blocks, count)
-        return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, stride, first, *pixels, p.oc, p.oh, p.ow)
+        return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, stride, first, *pixels[:3], p.oc, *pixels[3:])
 
 
 class DirectPlan(OpenclPlan):
@@ -78,8 +118,9 @@ class DirectPlan(OpenclPlan):
         words = f"input packed into {planes.floats * 4 / 1024:.0f} KiB of planes, no lowering; bound by the loads of the shifted planes"
         super().__init__(request, session, choice, words)
         packed = session.floats(planes.floats, zeroed=True)
+        p = self.problem
         tiles = (choice.tile, 0, -(-planes.positions // choice.tile))
-        product = self._product(blocks, shared, packed, tiles, Pixels(planes.pitch, planes.rows, self.problem.mb))
+        product = self._product(blocks, shared, packed, tiles, Pixels(planes.pitch, planes.rows, p.mb, p.oh, p.ow))
         self._steps = (_pack(session, planes, self._x, packed), product)
         self.launch()  # runtimes finish compiling at the first launch: that belongs to prepare
 
@@ -121,7 +162,7 @@ class LoweredPlan(OpenclPlan):
         for first in range(0, panels, at_once):
             count = min(at_once, panels - first)
             lower = session.step(kernel, (lanes * count, p.ic * p.kh * p.kw), (lanes, 1), self._x, lowered, *sizes, first, at_once)
-            steps += [lower, self._product(blocks, True, lowered, (taps * tile, first, count), Pixels(p.ow, p.oh, p.mb))]
+            steps += [lower, self._product(blocks, True, lowered, (taps * tile, first, count), Pixels(p.ow, p.oh, p.mb, p.oh, p.ow))]
             kernel = session.kernel("im2col.cl", "im2col", {"TILE": tile, "LANES": lanes})
         self._steps = tuple(steps)
         self.launch()

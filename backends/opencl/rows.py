@@ -39,11 +39,11 @@ class RowBlocks:
         return len(self.base)
 
 
-def row_order(problem: Problem, weight: NDArray[np.float32], height: int) -> Ints:
+def row_order(problem: Problem, used: NDArray[np.bool_], height: int) -> Ints:
     """Output channels by block, (blocks, height): within a group the longest rows first, so that work ends evenly."""
     p = problem
     per_group = p.oc // p.g
-    counts = np.count_nonzero(weight.reshape(p.oc, -1), axis=1).reshape(p.g, per_group)
+    counts = used.sum(axis=1).reshape(p.g, per_group)
     order = np.argsort(-counts, axis=1, kind="stable") + np.arange(p.g)[:, None] * per_group
     padded = np.full((p.g, -(-per_group // height) * height), -1, np.int64)
     padded[:, :per_group] = order
@@ -55,20 +55,20 @@ def build_blocks(
 ) -> RowBlocks:
     """Lay out OIHW ``weight``; ``offsets`` has one entry a column of a group (any shape of ic / g * kh * kw entries)."""
     p = problem
-    channel = row_order(p, weight, height)
-    blocks = len(channel)
     flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])
-    stacked = flat[channel]  # (blocks, height, columns); channel -1 is the row of zeros
+    used = flat != 0
+    channel = row_order(p, used[:-1], height)
+    blocks = len(channel)
     group = np.maximum(channel[:, 0], 0) // (p.oc // p.g)
     base = (group * group_stride).astype(np.int32)
     if dense:
         columns = flat.shape[1]
         start = (np.arange(blocks + 1) * columns).astype(np.int32)
-        value = np.ascontiguousarray(stacked.transpose(0, 2, 1)).reshape(-1, height)
+        value = np.ascontiguousarray(flat[channel].transpose(0, 2, 1)).reshape(-1, height)  # channel -1: the row of zeros
         return RowBlocks(height, start, offsets.reshape(-1).astype(np.int32), value, channel, base)
-    block, column = np.nonzero(stacked.any(axis=1))
+    block, column = np.nonzero(used[channel].any(axis=1) if height > 1 else used[channel[:, 0]])
     start = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=blocks))]).astype(np.int32)
-    value = np.ascontiguousarray(stacked[block, :, column])
+    value = flat[channel[block], column[:, None]]
     return RowBlocks(height, start, offsets.reshape(-1)[column].astype(np.int32), value, channel, base)
 
 
@@ -85,7 +85,7 @@ class StagedRows:
 def build_staged(problem: Problem, weight: NDArray[np.float32], taps: Staging, height: int) -> StagedRows:
     """Lay out OIHW ``weight`` for staged.cl in groups of ``height`` rows."""
     p = problem
-    channel = row_order(p, weight, height)
+    channel = row_order(p, weight.reshape(p.oc, -1) != 0, height)
     base = np.maximum(channel[:, 0], 0) // (p.oc // p.g) * taps.group_stride
     flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])[channel.reshape(-1)]
     plane = taps.plane.reshape(-1)
@@ -113,7 +113,12 @@ class Staging(NamedTuple):
     span: int
 
 
-def union_columns(problem: Problem, weight: NDArray[np.float32], height: int) -> int:
-    """Columns over all blocks of ``height`` rows: what sharing input loads between rows costs in zeros."""
-    flat = np.vstack([weight.reshape(problem.oc, -1) != 0, np.zeros((1, weight[0].size), bool)])
-    return int(np.count_nonzero(flat[row_order(problem, weight, height)].any(axis=1)))
+def union_columns(problem: Problem, used: NDArray[np.bool_], height: int) -> int:
+    """Columns over all blocks of ``height`` rows, for the (oc, columns) mask of weights that are not zero.
+
+    That is what sharing input loads between rows costs in zeros.
+    """
+    if height == 1:
+        return int(np.count_nonzero(used))
+    padded = np.vstack([used, np.zeros((1, used.shape[1]), bool)])
+    return int(np.count_nonzero(padded[row_order(problem, used, height)].any(axis=1)))

@@ -53,6 +53,11 @@ class Session:
         return self.description.kind == "cpu"
 
     @property
+    def shares_memory(self) -> bool:
+        """True where the device computes in the host's memory, so that no array needs copying."""
+        return self.is_cpu and bool(self.device.host_unified_memory)
+
+    @property
     def local_bytes(self) -> int:
         """Local memory of a work-group, bytes."""
         return int(self.device.local_mem_size)

@@ -7,6 +7,7 @@
  */
 
 typedef float8 __attribute__((aligned(4))) vec_anywhere; /* not vload8: PoCL's pip build takes it apart */
+typedef float16 __attribute__((aligned(4))) wide_anywhere;
 
 /* One work-item one image's part of a plane: its rows are copied in turn. For CPU devices.
  * Global size: (images, channels * phases). */
@@ -27,6 +28,9 @@ void pack_rows(__global const float *input, __global float *planes, __global con
         if (sw == 1)
             for (; x + 8 <= last; x += 8)
                 *(__global vec_anywhere *)(to + y * pitch + x) = *(const __global vec_anywhere *)(row + x);
+        else if (sw == 2) /* every second float of sixteen, as long as all sixteen belong to this row */
+            for (; x + 8 <= last && left + 2 * x + 16 <= iw; x += 8)
+                *(__global vec_anywhere *)(to + y * pitch + x) = ((const float16)(*(const __global wide_anywhere *)(row + 2 * x))).even;
         for (; x < last; ++x)
             to[y * pitch + x] = row[(size_t)x * sw];
     }

@@ -40,6 +40,38 @@ static inline __attribute__((always_inline)) void store(const vec *sum, __global
     }
 }
 #else
+typedef float4 __attribute__((aligned(4))) float4_anywhere;
+typedef float8 __attribute__((aligned(4))) float8_anywhere;
+
+/* Copy `count` floats in as few pieces as there are: the last full vector may overlap the one before it. */
+static inline __attribute__((always_inline)) void copy(const float *from, __global float *to, const int count)
+{
+    int k = 0;
+    for (; k + WIDTH <= count; k += WIDTH)
+        *(__global vec_anywhere *)(to + k) = *(const vec_anywhere *)(from + k);
+    if (k == count)
+        return;
+    if (count >= WIDTH) {
+        k = count - WIDTH;
+        *(__global vec_anywhere *)(to + k) = *(const vec_anywhere *)(from + k);
+        return;
+    }
+#if WIDTH > 8
+    if (count - k >= 8) {
+        *(__global float8_anywhere *)(to + k) = *(const float8_anywhere *)(from + k);
+        k += 8;
+    }
+#endif
+#if WIDTH > 4
+    if (count - k >= 4) {
+        *(__global float4_anywhere *)(to + k) = *(const float4_anywhere *)(from + k);
+        k += 4;
+    }
+#endif
+    for (; k < count; ++k)
+        to[k] = from[k];
+}
+
 /* Cut the tile into the rows of the output that it crosses and copy each as one piece. */
 static inline __attribute__((always_inline)) void store(const vec *sum, __global float *y, const int q, const int pitch,
                                                         const int rows, const int images, const int channels, const int oh,
@@ -51,15 +83,8 @@ static inline __attribute__((always_inline)) void store(const vec *sum, __global
     const float *tile = (const float *)held;
     int row = q / pitch, x = q % pitch, n = row / rows, oy = row % rows;
     for (int i = 0; i < TILE && n < images;) {
-        if (oy < oh && x < ow) {
-            const int count = min(ow - x, TILE - i);
-            __global float *to = y + ((size_t)n * channels * oh + oy) * ow + x;
-            int k = 0;
-            for (; k + WIDTH <= count; k += WIDTH)
-                *(__global vec_anywhere *)(to + k) = *(const vec_anywhere *)(tile + i + k);
-            for (; k < count; ++k)
-                to[k] = tile[i + k];
-        }
+        if (oy < oh && x < ow)
+            copy(tile + i, y + ((size_t)n * channels * oh + oy) * ow + x, min(ow - x, TILE - i));
         i += pitch - x;
         x = 0;
         if (++oy == rows) {
