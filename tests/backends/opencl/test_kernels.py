@@ -105,7 +105,7 @@ def test_a_plan_keeps_its_own_weights_and_earlier_results(backend: Any) -> None:
     ("options", "message"),
     [
         ({"variant": "warp"}, "variant is 'warp'; allowed: vector16, "),
-        ({"pixels": 5}, "no variant has these tuning parameters; allowed: vector16: pixels"),
+        ({"pixels": 99}, "no variant has these tuning parameters; allowed: vector16: pixels"),
         ({"height": "two"}, "height is 'two'; allowed: 1, 2, 4"),
         ({"tiles": 3}, "has no option 'tiles'; allowed: variant, pixels, height, tune"),
     ],
