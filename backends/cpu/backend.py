@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, obstacle, too_much_code
+from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, better_across_images, obstacle, too_much_code
 from backends.cpu.isa import chosen_isa
 from backends.cpu.plan import CpuPlan
 from backends.cpu.planner import Planner
@@ -44,7 +44,7 @@ class CpuBackend(HostBackend):
         if forced not in (None, VARIANT):
             return self._tiled(request)
         reason = obstacle(request, self.isa)
-        if reason is None and (forced or not too_much_code(request)):
+        if reason is None and (forced or not (too_much_code(request) or better_across_images(request.problem))):
             try:
                 generated = GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
                 return generated if forced else self._compare(request, generated)

@@ -8,6 +8,7 @@ from backends.cpu.tuning import call_seconds
 from backends.host.machine import this_machine
 from harness.contract import KernelClock, Plan, PlanRequest
 from harness.contract.plan import Array
+from perfmodel.problem import Problem
 
 VARIANT = "generated"
 ISA = "avx512"
@@ -32,6 +33,11 @@ def obstacle(request: PlanRequest, isa: str) -> str | None:
 def too_much_code(request: PlanRequest) -> bool:
     """Whether the code would outgrow the last-level cache and be read from memory at every call."""
     return request.density * request.problem.weight_count * _CODE_BYTES > this_machine().caches[2]
+
+
+def better_across_images(problem: Problem) -> bool:
+    """Whether maps are so small that the compiled kernels, which lay images side by side in the lanes, are faster (timed)."""
+    return problem.oh * problem.ow <= 4 and problem.mb >= 8
 
 
 class GeneratedPlan(Plan):

@@ -106,3 +106,10 @@ def test_code_beyond_the_last_cache_is_not_the_default(monkeypatch: pytest.Monke
     case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
     assert backend("avx512").prepare(case.problem, case.weight).variant != generated.VARIANT
     assert backend("avx512").prepare(case.problem, case.weight, variant=generated.VARIANT).variant == generated.VARIANT
+
+
+@needs_code
+def test_images_side_by_side_on_the_smallest_maps() -> None:
+    for text, expected in (("mb16ic8ih1oc8kh1", False), ("mb2ic8ih1oc8kh1", True), ("mb16ic8ih4oc8kh1", True)):
+        case = make_case(Problem.parse(text))
+        assert (backend("avx512").prepare(case.problem, case.weight).variant == generated.VARIANT) is expected
