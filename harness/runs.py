@@ -91,6 +91,7 @@ class RunFolder:
     def append(self, case: str, rows: Sequence[Row]) -> None:
         """Journal the rows of a finished case, then bring the record up to date."""
         entry = json.dumps({"case": case, "rows": [dataclasses.asdict(row) for row in rows]}, allow_nan=False)
+        self._rows[case] = tuple(rows)  # first, so that the record of an interrupted run has what the journal has
         journal = self.folder / JOURNAL_NAME
         try:
             with journal.open("a+b") as file:
@@ -101,7 +102,6 @@ class RunFolder:
                 os.fsync(file.fileno())
         except OSError as error:
             raise InputError(f"cannot write {str(journal)!r}: {error.strerror or error}; what was finished before is kept") from error
-        self._rows[case] = tuple(rows)
         self._write("interrupted")
 
     def note(self, block: str, key: str, value: object) -> None:
