@@ -107,7 +107,7 @@ class OpenclPlan(Plan):
         group = choice.variant.group
         floor = np.float32(0 if self.relu else -np.inf)
         arrays = (blocks.start, blocks.offset, blocks.value, blocks.channel, blocks.base, self._bias)
-        sizes = (group * blocks.blocks, count)
+        sizes = (blocks.blocks, count) if choice.variant.width > 1 else (group * count, blocks.blocks)
         return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, stride, first, *pixels[:3], p.oc, *pixels[3:])
 
 

@@ -9,8 +9,8 @@
  * WIDTH 4..16 (CPU devices): explicit vectors, GROUP is 1. WIDTH 1 (GPUs): GROUP neighbours read neighbouring pixels,
  * offsets and values are the same for the whole group and come through the cache as broadcasts.
  * Tile t's pixels start at planes[t * tile_stride] and are output positions from (first_tile + t) * TILE on.
- * Global size: (GROUP * blocks, tiles), local size (GROUP, 1): the blocks of one tile run one after the other
- * and find the tile's pixels in the cache.
+ * Global size: (blocks, tiles) of single work-items for vectors, so that the blocks of a tile run one after the other and
+ * find its pixels in the cache; (GROUP * tiles, blocks) in groups of (GROUP, 1) for WIDTH 1.
  * SHARED_OFFSETS: every block has the same list of offsets (dense), `start` still bounds its values.
  * Bound: one vector load for every HEIGHT multiply-adds; at HEIGHT 1 the load ports (L1 or L2), not the FMA units.
  */
@@ -101,7 +101,11 @@ void rows_times_planes(__global const float *planes, __global const int *start, 
                        __global const float *bias, __global float *y, const float floor_value, const int tile_stride, const int first_tile,
                        const int pitch, const int rows, const int images, const int channels, const int oh, const int ow)
 {
-    const int block = get_group_id(0), tile = get_group_id(1), lane = get_local_id(0) * WIDTH;
+#if WIDTH == 1
+    const int tile = get_group_id(0), block = get_group_id(1), lane = get_local_id(0);
+#else
+    const int block = get_group_id(0), tile = get_group_id(1), lane = 0;
+#endif
     __global const float *from = planes + (size_t)tile * tile_stride + base[block] + lane;
     const int first = start[block], count = start[block + 1] - first;
     __global const float *v = value + (size_t)first * HEIGHT;
