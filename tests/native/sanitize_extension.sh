@@ -34,6 +34,6 @@ import sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if "Mesonpy" not in type(finder).__name__]
 PY
 cd "$out/tree"
-if [ $# = 0 ]; then set -- tests/backends/cpu; fi
+if [ $# = 0 ]; then set -- tests/backends/cpu tests/backends/host; fi
 LD_PRELOAD="$asan" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$out/tree" PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 \
     "$python" -m pytest -q -p no:cacheprovider "$@"
