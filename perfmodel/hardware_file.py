@@ -11,7 +11,6 @@ from typing import Any
 
 from perfmodel.errors import InputError
 from perfmodel.hardware import PROVENANCES, Hardware, Quantity
-from perfmodel.textfile import write_text
 from perfmodel.units import format_quantity, parse_quantity
 
 SCHEMA = 1
@@ -50,7 +49,15 @@ def save_hardware(hardware: Hardware, path: str | os.PathLike[str]) -> Path:
     numbers = {name: _entry(quantity) for name, quantity in hardware.numbers.items()}
     record = {"schema": SCHEMA, "vendor": hardware.vendor, "device": hardware.device, "driver": hardware.driver, "numbers": numbers}
     text = yaml.safe_dump(record, sort_keys=False, allow_unicode=True, width=140, default_flow_style=None)
-    return write_text(path, text)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
 
 
 def find_hardware(folder: str | os.PathLike[str], vendor: str, device: str, driver: str = "") -> Hardware | None:
