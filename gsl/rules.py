@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from perfmodel import InputError
+
+if TYPE_CHECKING:
+    from gsl.guide import Guide
+    from gsl.outlook import LayerOutlook
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,11 @@ class GuideRules:
         for name, allowed in (("hold", ("mask", "floor")), ("restore", ("original", "keep"))):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+
+    def open(self, names: Sequence[str], outlooks: Mapping[str, LayerOutlook]) -> Guide:
+        """The paper's guide over all prunable ``names``; those without an outlook are left alone. Errors as :class:`gsl.Guide`."""
+        from gsl.guide import Guide
+
+        if not outlooks:
+            raise InputError("guide 'gsl' needs projections, and no layer has one; allowed: measure or project at least one convolution")
+        return Guide([outlooks[name] for name in names if name in outlooks], self, names=names)

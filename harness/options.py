@@ -13,15 +13,20 @@ from harness.suggest import did_you_mean
 
 def build_config(spec: BackendSpec, options: Mapping[str, object]) -> BackendConfig:
     """Fill ``spec.config`` from ``options``; raises :class:`InputError` naming option, value and what is allowed."""
-    hints = typing.get_type_hints(spec.config)
-    names = [f.name for f in dataclasses.fields(spec.config) if f.name != "name"]
+    check_options("backend", spec.name, spec.config, options)
+    return spec.config(name=spec.name, **options)  # type: ignore[arg-type]
+
+
+def check_options(kind: str, name: str, config: type, options: Mapping[str, object]) -> None:
+    """Raise :class:`InputError` unless every option is a field of the dataclass ``config`` and its value fits the field's type."""
+    hints = typing.get_type_hints(config)
+    names = [f.name for f in dataclasses.fields(config) if f.name != "name" and f.init]
     for option, value in options.items():
         if option not in names:
             allowed = ", ".join(names) or "none"
-            raise InputError(f"backend {spec.name!r} has no option {option!r}; allowed: {allowed}.{did_you_mean(option, names)}")
+            raise InputError(f"{kind} {name!r} has no option {option!r}; allowed: {allowed}.{did_you_mean(option, names)}")
         if not _fits(value, hints[option]):
-            raise InputError(f"option {option!r} of backend {spec.name!r} is {value!r}; allowed: {_words(hints[option])}")
-    return spec.config(name=spec.name, **options)  # type: ignore[arg-type]
+            raise InputError(f"option {option!r} of {kind} {name!r} is {value!r}; allowed: {_words(hints[option])}")
 
 
 def _fits(value: object, hint: object) -> bool:

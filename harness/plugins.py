@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import importlib.metadata
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pluggy
 
 from harness import hookspecs
-from harness.contract import CONTRACT_VERSION, Backend, BackendConfig, BackendSpec, InputError
-from harness.options import build_config
+from harness.contract import CONTRACT_VERSION, Backend, BackendConfig, BackendSpec, GuideSpec, InputError, PrunerSpec
+from harness.contract.pruning import PartSpec
+from harness.options import build_config, check_options
 from harness.suggest import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -29,6 +32,8 @@ class PluginInfo:
     distribution: str
     version: str
     specs: tuple[BackendSpec, ...] = ()
+    pruners: tuple[PrunerSpec, ...] = ()
+    guides: tuple[GuideSpec, ...] = ()
     error: str = ""
 
 
@@ -82,6 +87,32 @@ class PluginHost:
             raise InputError(f"backend {name!r} is not available here: {support.reason}{hint}")
         return factory(config, threads)
 
+    def pruners(self) -> dict[str, PrunerSpec]:
+        """Every pruner that a working plugin brings, by name."""
+        return {spec.name: spec for info in self.plugins() for spec in info.pruners}
+
+    def guides(self) -> dict[str, GuideSpec]:
+        """Every guide that a working plugin brings, by name."""
+        return {spec.name: spec for info in self.plugins() for spec in info.guides}
+
+    def part(self, kind: str, options: Mapping[str, object]) -> Any:
+        """Make the pruner or guide (``kind``) that ``options["name"]`` names, with the other options.
+
+        Raises :class:`InputError` for unknown names and options, or with the reason where it cannot be imported.
+        """
+        found: Mapping[str, PartSpec] = self.pruners() if kind == "pruner" else self.guides()
+        name = str(options.get("name"))
+        if name not in found:
+            raise InputError(f"unknown {kind} {name!r}; installed: {', '.join(found)}.{did_you_mean(name, found)}")
+        given = {key: value for key, value in options.items() if key != "name"}
+        check_options(kind, name, found[name].config, given)
+        module, _, attribute = found[name].factory.partition(":")
+        try:
+            factory = getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            raise InputError(f"{kind} {name!r} cannot be loaded from {found[name].factory!r}: {error!r}") from error
+        return factory(**given)
+
     def factory(self, spec: BackendSpec) -> type[Backend]:
         """Import the class behind ``spec``; raises :class:`InputError` with the reason when it fails."""
         module, _, attribute = spec.factory.partition(":")
@@ -100,29 +131,38 @@ class PluginHost:
             try:
                 if name in self._blocked:
                     raise InputError(f"blocked by {BLOCK_VARIABLE}")
-                specs = self._register(entry_point.load(), name)
-                self._loaded[name] = PluginInfo(name, *label, specs=specs)
+                self._loaded[name] = self._register(entry_point.load(), PluginInfo(name, *label))
             except (Exception, SystemExit) as error:  # a plugin may do anything while it is imported
                 text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 self._loaded[name] = PluginInfo(name, *label, error=text)
         return self._loaded[name]
 
-    def _register(self, module: object, name: str) -> tuple[BackendSpec, ...]:
+    def _register(self, module: object, info: PluginInfo) -> PluginInfo:
         """Ask one plugin alone, so that its faults are its own."""
         manager = pluggy.PluginManager(hookspecs.GROUP)
         manager.add_hookspecs(hookspecs)
-        manager.register(module, name=name)
+        manager.register(module, name=info.name)
         manager.check_pending()
         if not manager.get_hookcallers(module):
             raise InputError(f"implements no hook; allowed: {', '.join(sorted(vars(manager.hook)))}, marked with hookimpl")
-        answers: list[Iterable[BackendSpec]] = manager.hook.breakeven_backends()
-        specs = tuple(spec for answer in answers for spec in answer)
-        for position, spec in enumerate(specs):
+        specs, pruners, guides = (
+            tuple(spec for answer in hook() for spec in answer)
+            for hook in (manager.hook.breakeven_backends, manager.hook.breakeven_pruners, manager.hook.breakeven_guides)
+        )
+        for spec in specs:
             _check_spec(spec)
-            self._check_free(spec.name, name)
-            if spec.name in (other.name for other in specs[:position]):
-                raise InputError(f"brings two backends with the name {spec.name!r}")
-        return specs
+            self._check_free(spec.name, info.name)
+        for kind, brought, allowed in (("pruner", pruners, PrunerSpec), ("guide", guides, GuideSpec)):
+            for part in brought:
+                _check_part(kind, part, allowed)
+                for other in self._loaded.values():
+                    if part.name in (taken.name for taken in (other.pruners if kind == "pruner" else other.guides)):
+                        raise InputError(f"{kind} name {part.name!r} is taken by plugin {other.name!r}")
+        for kind, named in (("backend", specs), ("pruner", pruners), ("guide", guides)):
+            names = [spec.name for spec in named]
+            if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+                raise InputError(f"brings two {kind}s with the name {twice[0]!r}")
+        return dataclasses.replace(info, specs=specs, pruners=pruners, guides=guides)
 
     def _check_free(self, backend: str, plugin: str) -> None:
         """A backend's name belongs to the plugin of the same name, else to the plugin that loads first."""
@@ -142,6 +182,15 @@ def _precedence(entry_point: importlib.metadata.EntryPoint) -> tuple[str, bool, 
 def _label(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     """Name and version of the distribution that an entry point belongs to."""
     return (entry_point.dist.name, entry_point.dist.version) if entry_point.dist else ("?", "?")
+
+
+def _check_part(kind: str, spec: object, allowed: type[PartSpec]) -> None:
+    if not isinstance(spec, allowed):
+        raise InputError(f"breakeven_{kind}s returned a {type(spec).__name__}; allowed: {allowed.__name__}")
+    if spec.contract != CONTRACT_VERSION:
+        raise InputError(f"{kind} {spec.name!r} is written for contract {spec.contract}; this host speaks {CONTRACT_VERSION}")
+    if not dataclasses.is_dataclass(spec.config):
+        raise InputError(f"{kind} {spec.name!r}: config is {spec.config!r}; allowed: a dataclass of options")
 
 
 def _check_spec(spec: object) -> None:

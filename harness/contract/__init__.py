@@ -4,6 +4,7 @@ from harness.contract.backend import CONTRACT_VERSION, Backend, BackendConfig, B
 from harness.contract.kernel import KernelSpec, Limits, Method, Support
 from harness.contract.measurement import Clocks, Measurement, Status
 from harness.contract.plan import KernelClock, Plan, PlanRequest
+from harness.contract.pruning import GuideSpec, PrunerSpec
 from harness.contract.record import Baseline, Record, Row
 from perfmodel.errors import BreakevenError, InputError, MissingNumberError, ProblemError
 from perfmodel.hardware import Hardware, Quantity
@@ -17,6 +18,7 @@ __all__ = [
     "Baseline",
     "BreakevenError",
     "Clocks",
+    "GuideSpec",
     "Hardware",
     "InputError",
     "KernelClock",
@@ -29,6 +31,7 @@ __all__ = [
     "PlanRequest",
     "Problem",
     "ProblemError",
+    "PrunerSpec",
     "Quantity",
     "Record",
     "Row",

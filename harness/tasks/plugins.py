@@ -25,6 +25,8 @@ def run(config: RunConfig) -> int:
             for cells in _lines(info):
                 table.add_row(*map(escape, cells))
     console.print(table)
+    for kind, parts in (("pruners", host().pruners()), ("guides", host().guides())):
+        console.print(f"{kind}: {', '.join(parts) or 'none'}")
     return EXIT_OK
 
 

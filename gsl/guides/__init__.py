@@ -1,0 +1,1 @@
+"""Where weights go and how far: one guide a file."""

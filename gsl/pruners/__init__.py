@@ -1,0 +1,1 @@
+"""How weights go: one pruner a file, each after its paper."""

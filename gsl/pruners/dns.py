@@ -1,0 +1,66 @@
+"""Dynamic network surgery: Guo, Yao and Chen, NIPS 2016 (arXiv 1608.04493), eq. 2 to 4."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gsl.pruner import Moment, PrunedLayer, Pruner, check_share, check_whole
+from perfmodel import InputError
+
+
+@dataclass(frozen=True)
+class DNS(Pruner):
+    """Prunes below one threshold and splices back above a higher one; a dense copy goes on learning behind the mask.
+
+    Per layer, from its dense |w| at the start: a = ``low`` * (mean + ``strength`` * std), b = ``high`` * (the same). A weight of
+    the dense copy is pruned where a > |w|, spliced where b < |w|, and stays as it is in between. The copy takes the gradient of the masked
+    network. Masks are looked at every ``every`` steps, with probability (1 + ``gamma`` * step)^-``power``.
+    """
+
+    strength: float = 1.0
+    low: float = 0.9
+    high: float = 1.1
+    every: int = 4
+    gamma: float = 1e-4
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "gamma", "power"):
+            check_share(name, getattr(self, name), 0.0, math.inf)
+        check_share("strength", self.strength, -10.0, math.inf)
+        check_whole("every", self.every)
+        if self.low > self.high:
+            raise InputError(f"low is {self.low!r} and high {self.high!r}; allowed: low at most high")
+
+    def start(self, layers: Sequence[PrunedLayer], targets: Sequence[float]) -> None:
+        """Fix the thresholds and begin the dense copies."""
+        for layer in layers:
+            size = layer.weight.detach().abs()
+            middle = size.mean() + self.strength * size.std(correction=0)
+            layer.tensors |= {"dense": layer.weight.detach().clone(), "low": self.low * middle, "high": self.high * middle}
+
+    def before(self, layer: PrunedLayer, moment: Moment) -> None:
+        """Let the optimiser step from the dense copy."""
+        layer.weight.data.copy_(layer.tensors["dense"])
+
+    def after(self, layer: PrunedLayer, moment: Moment) -> None:
+        """Keep the dense copy, update the mask, leave the masked weights."""
+        dense = layer.tensors["dense"]
+        dense.copy_(layer.weight.detach())
+        if moment.step % self.every == 0 and self._happens(moment):
+            size = dense.abs()
+            layer.set_mask((layer.mask & (size >= layer.tensors["low"])) | (size > layer.tensors["high"]), dense)
+        else:
+            layer.weight.data.mul_(layer.mask)
+
+    def stop(self, layer: PrunedLayer) -> None:
+        """The dense copy is not needed any more."""
+        layer.tensors.clear()
+
+    def _happens(self, moment: Moment) -> bool:
+        """Drawn from seed and step alone: the same on every process and after a restart."""
+        probability = (1.0 + self.gamma * moment.step) ** -self.power
+        return random.Random(f"{moment.seed} {moment.step}").random() < probability
