@@ -65,7 +65,7 @@ def test_the_built_in_ones_are_found():
 
 
 def test_the_entry_point_is_installed():
-    assert "gsl" in {ep.name for ep in importlib.metadata.entry_points(group="breakeven")}
+    assert "guided-pruning" in {ep.name for ep in importlib.metadata.entry_points(group="breakeven")}
 
 
 @pytest.mark.parametrize("name", PRUNERS)
@@ -85,7 +85,7 @@ def test_a_strangers_pruner_stands_beside_them():
         ({"name": "gmpp"}, "unknown pruner 'gmpp'; installed: dense, magnitude, gmp"),
         ({"name": "gmp", "densty": 0.1}, "pruner 'gmp' has no option 'densty'; allowed: density, begin, end, every"),
         ({"name": "gmp", "density": "low"}, "option 'density' of pruner 'gmp' is 'low'; allowed: float"),
-        ({"name": "l1", "scaled_by": "size"}, "option 'scaled_by' of pruner 'l1' is 'size'; allowed: update, gradient"),
+        ({"name": "l1", "scaled_by": "size"}, "option 'scaled_by' of pruner 'l1' is 'size'; allowed: 'update', 'gradient'"),
         ({"name": "gmp", "density": 0.0}, "density is 0.0; allowed: more than 0, at most 1"),
     ],
 )
