@@ -75,8 +75,10 @@ class RunFolder:
                 entry = json.loads(line)
             except ValueError:
                 continue  # the line that a kill cut short: its case is measured again
-            rows = [Row.from_json(row, f"{journal}:{number}") for row in entry["rows"]]
-            run._rows[entry["case"]] = tuple(rows)
+            place = f"{journal}:{number}"
+            if not (isinstance(entry, dict) and isinstance(entry.get("case"), str) and isinstance(entry.get("rows"), list)):
+                raise InputError(f"{place} is not a line of a journal; allowed: an object with case and rows")
+            run._rows[entry["case"]] = tuple(Row.from_json(row, place) for row in entry["rows"])
         return run
 
     @property
