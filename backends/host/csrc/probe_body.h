@@ -92,9 +92,9 @@ static double fma_load(float *buffer, size_t floats, long passes) {
 static inline int clamp(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
 
 #ifndef COPY_ROWS
-static float *copy_rows(const row_block *b, float *out, const float *end) {
+static float *copy_rows(const row_block *b, int stride, float *out, const float *limit) {
   const float *source = b->source;
-  (void)end;
+  (void)stride, (void)limit;
   for (int row = 0; row < b->rows; row++, source += b->source_step, out += b->count) {
     int x = 0;
     for (; x < b->lo; x++) out[x] = 0;
@@ -105,6 +105,7 @@ static float *copy_rows(const row_block *b, float *out, const float *end) {
   return out;
 }
 #define COPY_ROWS copy_rows
+#define CAN_COPY(stride) ((stride) == 1)
 #endif
 
 static float *gather_rows(const row_block *b, int stride, float *out) {
@@ -140,7 +141,7 @@ static float *tap(const geometry *g, const float *plane, float *out, const float
   b.rows = end - begin;
   b.source = plane + (ptrdiff_t)(begin * g->sh + top) * g->iw + left;
   out = zero_rows(out, begin - y0, g->ow);
-  out = g->sw == 1 ? COPY_ROWS(&b, out, limit) : gather_rows(&b, g->sw, out);
+  out = CAN_COPY(g->sw) ? COPY_ROWS(&b, g->sw, out, limit) : gather_rows(&b, g->sw, out);
   return zero_rows(out, y1 - end, g->ow);
 }
 

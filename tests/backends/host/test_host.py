@@ -259,6 +259,10 @@ def test_every_instruction_set_lowers_alike_and_stays_inside(rng, isa, width):
         Problem.parse(f"ic3ih6iw{width}oc1kh3kw3ph1pw1"),
         Problem.parse(f"ic2ih5iw{width}oc1kh2kw5sh2sw1ph1pw4dh1dw1"),
         Problem.parse(f"ic2ih7iw{width}oc1kh3kw3sh1sw3ph2pw2"),
+        Problem.parse(f"ic2ih6iw{width}oc1kh3kw3sh2sw2ph2pw2"),
+        Problem.parse(f"ic3ih9iw{3 * width}oc1kh3kw3sh4sw2ph1pw1"),
+        Problem.parse(f"ic2ih6iw{4 * width}oc1kh3kw3sh1sw4ph1pw2"),
+        Problem.parse(f"ic2ih6iw{width}oc1kh3kw3sh2sw4ph2pw2"),
     ):
         x = rng.standard_normal(p.input_shape, np.float32)
         taps = np.eye(9 if p.kw == 3 else 10, dtype=np.float32).reshape(-1, 1, p.kh, p.kw)
