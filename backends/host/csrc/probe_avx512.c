@@ -20,37 +20,37 @@ static float *copy_narrow(const row_block *b, float *out, const float *limit) {
   return out;
 }
 
-static inline __m512 load_between(const float *source, int from, int to) {
-  return _mm512_maskz_loadu_ps((__mmask16)(first(to) & ~first(from)), source);
-}
+/* Which of the pixels 16 k ... 16 k + 15 of the source lie in [from, to). */
+static inline __mmask16 between(int from, int to, int k) { return (__mmask16)(first(to - 16 * k) & ~first(from - 16 * k)); }
 
-/* Pixels 0, 2, ... 30 of the source; those outside [from, to) read as zero. */
-static inline __m512 every_second(const float *source, int from, int to) {
+/* Pixels 0, 2, ... 30 of the source; those outside the masks read as zero. */
+static inline __m512 every_second(const float *source, const __mmask16 *valid) {
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  return _mm512_permutex2var_ps(load_between(source, from, to), even, load_between(source + 16, from - 16, to - 16));
+  return _mm512_permutex2var_ps(_mm512_maskz_loadu_ps(valid[0], source), even, _mm512_maskz_loadu_ps(valid[1], source + 16));
 }
 
-/* Pixels lo <= i < hi of a strip of 16 that lie 1, 2 or 4 apart; the others are zero. */
-static inline __m512 load_strip(const float *source, int stride, int lo, int hi) {
-  if (stride == 1) return load_between(source, lo, hi);
-  int from = lo * stride, to = hi > 0 ? (hi - 1) * stride + 1 : 0;
-  if (stride == 2) return every_second(source, from, to);
+/* A strip of 16 pixels that lie 1, 2 or 4 apart. */
+static inline __m512 load_strip(const float *source, int stride, const __mmask16 *valid) {
+  if (stride == 1) return _mm512_maskz_loadu_ps(valid[0], source);
+  if (stride == 2) return every_second(source, valid);
   const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  return _mm512_permutex2var_ps(every_second(source, from, to), even, every_second(source + 32, from - 32, to - 32));
+  return _mm512_permutex2var_ps(every_second(source, valid), even, every_second(source + 32, valid + 2));
 }
 
-/* Strips of 16 pixels, one mask a strip, the last strip first. Whole vectors are stored, since masked stores are slow on some
-   cores: what runs over the end of a row is overwritten by the strips and taps that follow, save near the limit. */
+/* Strips of 16 pixels with the same masks for all rows, the last strip first. Whole vectors are stored, since masked stores are
+   slow on some cores: what runs over the end of a row is overwritten by the strips and taps that follow, save near the limit. */
 static inline float *copy_strips(const row_block *b, int stride, float *out, const float *limit) {
   for (int x = (b->count - 1) / 16 * 16; x >= 0; x -= 16) {
     const float *source = b->source + (ptrdiff_t)x * stride;
     float *target = out + x;
-    __mmask16 all = first(b->count - x);
-    int row = 0, lo = b->lo - x, hi = b->hi - x > 16 ? 16 : b->hi - x;
+    int lo = b->lo - x, hi = b->hi - x > 16 ? 16 : b->hi - x, row = 0;
+    int from = lo * stride, to = hi > 0 ? (hi - 1) * stride + 1 : 0;
+    const __mmask16 all = first(b->count - x);
+    const __mmask16 valid[4] = {between(from, to, 0), between(from, to, 1), between(from, to, 2), between(from, to, 3)};
     for (; row < b->rows && limit - target >= 16; row++, source += b->source_step, target += b->count)
-      _mm512_storeu_ps(target, load_strip(source, stride, lo, hi));
+      _mm512_storeu_ps(target, load_strip(source, stride, valid));
     for (; row < b->rows; row++, source += b->source_step, target += b->count)
-      _mm512_mask_storeu_ps(target, all, load_strip(source, stride, lo, hi));
+      _mm512_mask_storeu_ps(target, all, load_strip(source, stride, valid));
   }
   return out + (ptrdiff_t)b->rows * b->count;
 }
