@@ -54,7 +54,7 @@ class WorkerProcess:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "harness.workers.serve", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", "harness.workers.serve", str(theirs.fileno()), str(os.getpid())],
                     pass_fds=[theirs.fileno()],
                     env=_environment(spec, threads),
                     stdin=subprocess.DEVNULL,

@@ -13,11 +13,13 @@ from multiprocessing.connection import Connection
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask Linux to end this process when the host is killed; elsewhere the closed pipe does it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the host is gone already")
 
 
 def _pin(threads: int) -> None:
@@ -27,9 +29,9 @@ def _pin(threads: int) -> None:
         os.sched_setaffinity(0, allowed[:threads] or allowed)
 
 
-def serve(pipe: Connection) -> None:
-    """Answer ``(method, arguments)`` with ``(kind, value)`` until the pipe closes."""
-    _die_with_parent()
+def serve(pipe: Connection, parent: int) -> None:
+    """Answer ``(method, arguments)`` with ``(kind, value)`` until the pipe closes or process ``parent`` ends."""
+    _die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = None
     while True:
@@ -55,4 +57,4 @@ def serve(pipe: Connection) -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
