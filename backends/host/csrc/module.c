@@ -26,11 +26,8 @@ static PyObject *as_list(const double *values, int count) {
   PyObject *list = PyList_New(count);
   for (int i = 0; list && i < count; i++) {
     PyObject *value = PyFloat_FromDouble(values[i]);
-    if (!value) {
-      Py_CLEAR(list);
-      break;
-    }
-    PyList_SetItem(list, i, value);
+    if (value) PyList_SetItem(list, i, value);
+    else Py_CLEAR(list); /* ends the loop */
   }
   return list;
 }
