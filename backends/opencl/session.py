@@ -13,13 +13,10 @@ import numpy as np
 import pyopencl as cl
 from numpy.typing import NDArray
 
-from backends.opencl.devices import Device
+from backends.opencl.devices import QUIRKS, Device
 from harness.contract import InputError, KernelClock
 
 _KERNELS = Path(__file__).with_name("kernels")
-# Platform: whether fma() is one instruction, and the widest vector its compiler handles. PoCL's pip build (3.0, LLVM 14)
-# emulates fma() in software and does not come back from compiling loops over float16.
-_QUIRKS = {"Portable Computing Language": (False, 8)}
 
 
 class Step(NamedTuple):
@@ -42,7 +39,7 @@ class Session:
         self.device, self.units = _pinned(device, threads)
         self.context = cl.Context([self.device])
         self.queue = cl.CommandQueue(self.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
-        self.fused, widest = _QUIRKS.get(device.platform, (True, 16))
+        self.fused, widest = QUIRKS.get(device.platform, (True, 16))
         self.vector_width = min(widest, int(self.device.native_vector_width_float) or 4)
         self._programs: dict[tuple[str, tuple[tuple[str, Any], ...]], Any] = {}
         self._lock = threading.Lock()

@@ -41,7 +41,12 @@ def test_by_type_fragment_or_number(wanted: str, found: Device | None) -> None:
 def test_of_two_runtimes_for_one_cpu_the_faster_with_a_notice() -> None:
     chosen, notice = choose_device([POCL, INTEL], "", SPEED.__getitem__)
     assert chosen is INTEL
-    assert notice.endswith("(100 GFLOP/s FMA); slower runtimes of this CPU: Portable Computing Language 10")
+    assert notice.endswith("(100 GFLOP/s FMA); other runtimes of this CPU: Portable Computing Language 10")
+
+
+def test_of_two_runtimes_as_fast_the_one_without_quirks() -> None:
+    assert choose_device([POCL, INTEL], "", {POCL: 101e9, INTEL: 100e9}.__getitem__)[0] is INTEL
+    assert choose_device([INTEL, POCL], "cpu", {POCL: 130e9, INTEL: 100e9}.__getitem__)[0] is POCL
 
 
 def test_two_real_devices_of_one_rank_are_an_error_that_lists_them() -> None:
