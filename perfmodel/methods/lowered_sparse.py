@@ -11,13 +11,15 @@ from perfmodel.methods.base import FLOAT, MethodModel, activation_bytes, byte_co
 from perfmodel.problem import Problem
 
 _INDEX_AND_VALUE = 8
+# The lowered matrix of one image and group is read over and over; up to about this size it stays in L2.
+_NEAR_BYTES = 256 * 1024
 
 
 class LoweredSparse(MethodModel):
     """Terms of im2col + SpMM (the lowered variant of the paper's figure 3).
 
-    ``multiply``: FLOP of the non-zeros over full vectors of pixels; ``gather``: bytes of lowered rows read by the
-    non-zeros beyond what one output row keeps near; ``lower``: bytes of the lowered input; ``weights``: bytes of
+    ``multiply``: FLOP of the non-zeros over full vectors of pixels; ``gather``: bytes of lowered rows that the
+    non-zeros read from beyond L2; ``nonzero``: non-zeros times images; ``lower``: bytes of the lowered input; ``weights``: bytes of
     values and indices; ``output``: bytes written; ``row``: output channels times images; ``call``: 1.
     """
 
@@ -25,6 +27,7 @@ class LoweredSparse(MethodModel):
     kinds: ClassVar[Mapping[str, str]] = {
         "multiply": "compute",
         "gather": "bandwidth",
+        "nonzero": "compute",
         "lower": "bandwidth",
         "weights": "bandwidth",
         "output": "bandwidth",
@@ -47,9 +50,12 @@ class LoweredSparse(MethodModel):
         p, nonzeros = problem, density * problem.weight_count
         pixels = p.oh * p.ow
         padded = -(-pixels // kernel.lanes) * kernel.lanes
+        matrix = FLOAT * (p.ic // p.g) * p.kh * p.kw * pixels
+        far = max(0.0, 1.0 - _NEAR_BYTES / matrix)
         return {
             "multiply": 2.0 * nonzeros * padded * p.mb,
-            "gather": float(FLOAT * nonzeros * pixels * p.mb),
+            "gather": FLOAT * nonzeros * pixels * p.mb * far,
+            "nonzero": nonzeros * p.mb,
             "lower": lowered_bytes(p),
             "weights": _INDEX_AND_VALUE * nonzeros * p.mb,
             "output": activation_bytes(p)[1],
@@ -62,7 +68,8 @@ class LoweredSparse(MethodModel):
         alpha = kernel.alpha if kernel.alpha is not None else 2.0
         return {
             "multiply": alpha,
-            "gather": byte_cost(hardware, "l2"),
+            "gather": byte_cost(hardware, "l3"),
+            "nonzero": 4.0 * kernel.lanes,
             "lower": 2 * byte_cost(hardware, "l3"),
             "weights": byte_cost(hardware, "l3"),
             "output": byte_cost(hardware, "l3"),

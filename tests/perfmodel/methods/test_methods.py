@@ -139,6 +139,14 @@ def test_lowered_input_only_where_it_must_be_built():
     assert model.terms(Problem.parse("ic480ih14oc192kh1sh2"), 0.1, KERNEL)["lower"] == 4 * 480 * 49
 
 
+def test_lowered_rows_are_gathered_from_beyond_l2_only_where_the_matrix_is_large():
+    model = LoweredSparse()
+    assert model.terms(Problem.parse("ic16ih9oc384kh3ph1"), 0.1, KERNEL)["gather"] == 0
+    large = model.terms(CONV3, 0.1, KERNEL)
+    matrix = 4 * 256 * 9 * 169
+    assert large["gather"] == pytest.approx(4 * 0.1 * CONV3.weight_count * 169 * (1 - 256 * 1024 / matrix))
+
+
 @pytest.mark.parametrize(("m", "gain"), [(2, 2.25), (4, 4.0)])
 def test_winograd_saves_what_the_literature_says(m, gain):
     problem = Problem.parse("ic64ih56oc64kh3ph1")
