@@ -15,13 +15,18 @@ from harness.contract import InputError
 from harness.plugins import host
 
 
-def _forced() -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Options that force every instruction set, and on the best one every layout of the compiled kernels."""
+def _compiled() -> list[Any]:
+    """Our kernels on three threads, with each instruction set, and with each layout on the best one."""
     from backends.cpu.isa import builds_of, isa_names
 
     layouts = ("slide", "copies", "flat-slide", "flat-copies")
     halves = ("", "-256") if len(builds_of(isa_names()[0])) > 1 else ("",)
-    return [({"isa": isa}, {}) for isa in isa_names()] + [({}, {"variant": layout + half}) for layout in layouts for half in halves]
+    forced = [{"variant": layout + half} for layout in layouts for half in halves]
+    return [
+        *subjects("cpu", threads=3),
+        *(subject for isa in isa_names() for subject in subjects("cpu", options={"isa": isa})),
+        *(subject for options in forced for subject in subjects("cpu", prepare_options=options)),
+    ]
 
 
 def conformance_subjects() -> list[Any]:
@@ -31,7 +36,7 @@ def conformance_subjects() -> list[Any]:
         if name not in ours or spec.role == "recording":
             continue
         try:
-            found += [s for options, prepare in (_forced() if name == "cpu" else [({}, {})]) for s in subjects(name, 1, options, prepare)]
+            found += _compiled() if name == "cpu" else subjects(name)
         except InputError as error:
             found.append(pytest.param(None, id=name, marks=pytest.mark.skip(reason=str(error))))
     return found
