@@ -46,13 +46,11 @@ class GeneratedPlan(Plan):
     Raises :class:`RefusedError` when the problem is too large or the system refuses executable memory.
     """
 
-    def __init__(self, request: PlanRequest, threads: int, reason: str, strip_tiles: int = 0) -> None:
+    def __init__(self, request: PlanRequest, threads: int, reason: str) -> None:
         super().__init__(request, "cpu", threads)
         self._reason = reason
         try:
-            self._handle = _kernels.generate(
-                problem_fields(request.problem), request.weight, request.bias, request.relu, threads, strip_tiles
-            )
+            self._handle = _kernels.generate(problem_fields(request.problem), request.weight, request.bias, request.relu, threads, 0, 0)
         except (ValueError, MemoryError) as error:
             raise RefusedError(str(error)) from error
 
@@ -76,7 +74,7 @@ class GeneratedPlan(Plan):
                 f"  code: {info['code_bytes'] / 1024:.0f} KiB with values for {info['nonzeros']} non-zeros ({per_code:.1f} bytes each); "
                 "no offsets are loaded, the multiply-add broadcasts each value itself",
                 f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 16 outputs in registers, over all input "
-                f"channels; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
+                f"channels in {info['parts']} parts; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
                 f"  input: rows {info['pitch']} floats apart, {info['planes_bytes'] / 1024:.0f} KiB for one strip of tiles, "
                 f"{info['strips']} strips an image; shifted vectors are made once for all output channels of a block",
                 f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "

@@ -218,7 +218,7 @@ static int run_generated(const struct bk_problem *p, struct operands *o, int *do
 {
     char message[BK_MESSAGE] = "", what[200];
     if (bk_jit_obstacle()) return 0;
-    struct bk_plan *plan = bk_plan_generate(p, o->weight, o->bias, o->relu, (int)pick(1, 3), pick(0, 3), message);
+    struct bk_plan *plan = bk_plan_generate(p, o->weight, o->bias, o->relu, (int)pick(1, 3), (struct bk_jit_wish){pick(0, 3), pick(0, 3)}, message);
     if (!plan) return puts(message), 1;
     snprintf(what, sizeof what, "generated code, threads %d", plan->threads);
     ++*done;

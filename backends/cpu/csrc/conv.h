@@ -8,6 +8,7 @@
 #ifndef BREAKEVEN_CONV_H
 #define BREAKEVEN_CONV_H
 
+#include "jit.h"
 #include "problem.h"
 
 #include <stddef.h>
@@ -112,9 +113,9 @@ void bk_layout_free(struct bk_layout *layout);
 /* plan.c: returns NULL and writes `message` when something does not fit. */
 struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_choice *choice, const struct bk_isa *isa, int dense,
                              const float *weight, const float *bias, int relu, int threads, char *message);
-/* The same by generated code; strip_tiles as in jit.h. */
+/* The same by generated code. */
 struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
-                                 int64_t strip_tiles, char *message);
+                                 struct bk_jit_wish wish, char *message);
 void bk_plan_free(struct bk_plan *plan);
 
 /* run.c: 0, or -1 when memory ran out. */

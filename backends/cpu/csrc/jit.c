@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum { SUMS_A_TILE = JIT_SUMS * JIT_LANES };
+
 #define AVX512 __attribute__((target("avx512f")))
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -15,6 +17,9 @@ const char *bk_jit_obstacle(void)
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512f") ? NULL : "this processor has no AVX-512";
 }
+
+/* The last copy may write whole vectors past the planes' end. */
+static int64_t planes_floats(const struct bk_jit *jit) { return jit->in * jit->phases * jit->plane + JIT_LANES; }
 
 static __mmask16 AVX512 low_lanes(int64_t n) { return n >= JIT_LANES ? 0xFFFF : (__mmask16)((1u << n) - 1u); }
 
@@ -63,22 +68,25 @@ static void AVX512 pack(const struct bk_jit *jit, const float *x, float *planes,
         }
 }
 
-/* `next`: the block that follows, whose code is fetched meanwhile. */
-static void run_block(const struct bk_jit *jit, const struct jit_block *block, const struct jit_block *next, const float *planes, float *y,
+/* One block over the tiles of a strip, part by part of its input channels; `last`: whether no block follows. */
+static void run_block(const struct bk_jit *jit, const struct jit_block *block, int last, const float *planes, float *y, float *sums,
                       int64_t strip)
 {
-    const uint8_t *ahead = (const uint8_t *)(uintptr_t)next->code;
-    int64_t first = strip * jit->strip_tiles, end = smaller(first + jit->strip_tiles, jit->tiles);
-    const struct jit_mark *marks = jit->marks + first * jit->vectors;
+    int64_t first = strip * jit->strip_tiles, tiles = smaller(jit->strip_tiles, jit->tiles - first), lanes = jit->vectors * JIT_LANES;
+    const struct jit_part *part = jit->part + (block - jit->block) * jit->parts;
     y += block->first * jit->problem.oh * jit->problem.ow;
-    for (int64_t t = first; t < end; t++, planes += jit->vectors * JIT_LANES, marks += jit->vectors, ahead += block->ahead)
-        block->code(planes, block->values, y, block->constants, marks, ahead);
+    for (int64_t k = 0; k < jit->parts; k++, part++) {
+        const struct jit_mark *marks = jit->marks + first * jit->vectors;
+        const uint8_t *ahead = (const uint8_t *)(uintptr_t)(last && k == jit->parts - 1 ? part : part + 1)->code;
+        for (int64_t t = 0; t < tiles; t++, ahead += part->ahead)
+            part->code(planes + t * lanes, part->values, y, sums + t * SUMS_A_TILE, marks + t * jit->vectors, ahead);
+    }
 }
 
 double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
 {
     const struct bk_problem *p = &jit->problem;
-    int64_t packed = -1;
+    int64_t packed = -1, planes = planes_floats(jit);
     double packing = 0;
     for (int64_t unit = from; unit < to; unit++) {
         int64_t chunk = unit % jit->chunks, source = unit / jit->chunks, strip = source % jit->strips;
@@ -91,9 +99,8 @@ double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scr
         }
         const int64_t *cut = jit->chunk_start + group * (jit->chunks + 1) + chunk;
         float *channels = y + (image * p->oc + group * jit->out) * p->oh * p->ow;
-        const struct jit_block *block = jit->block + group * jit->blocks;
         for (int64_t b = cut[0]; b < cut[1]; b++)
-            run_block(jit, block + b, block + (b + 1 < jit->blocks ? b + 1 : 0), scratch, channels, strip);
+            run_block(jit, jit->block + group * jit->blocks + b, b == jit->blocks - 1, scratch, channels, scratch + planes, strip);
     }
     return packing;
 }
@@ -118,19 +125,19 @@ static int cut_chunks(struct bk_jit *jit)
     return 0;
 }
 
-static int build(struct bk_jit *jit, const float *weight, const float *bias, int relu, int threads, int64_t strip_tiles, char *message)
+static int build(struct bk_jit *jit, const float *weight, const float *bias, int relu, int threads, struct bk_jit_wish wish, char *message)
 {
     const struct bk_problem *p = &jit->problem;
     int64_t weights = p->oc * (p->ic / p->g) * p->kh * p->kw;
     for (int64_t i = 0; i < weights; i++) jit->nonzeros += weight[i] != 0;
-    if (jit_layout(jit, threads < 1 ? 1 : threads, strip_tiles, message) || jit_generate(jit, weight, bias, relu, message)) return -1;
+    if (jit_layout(jit, threads < 1 ? 1 : threads, wish, message) || jit_generate(jit, weight, bias, relu, message)) return -1;
     if (!cut_chunks(jit)) return 0;
     snprintf(message, BK_MESSAGE, "no memory for the plan");
     return -1;
 }
 
 struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
-                           int64_t strip_tiles, char *message)
+                           struct bk_jit_wish wish, char *message)
 {
     const char *obstacle = bk_jit_obstacle();
     struct bk_jit *jit = obstacle ? NULL : calloc(1, sizeof *jit);
@@ -139,7 +146,7 @@ struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight
         return NULL;
     }
     jit->problem = *problem;
-    if (!build(jit, weight, bias, relu, threads, strip_tiles, message)) return jit;
+    if (!build(jit, weight, bias, relu, threads, wish, message)) return jit;
     bk_jit_free(jit);
     return NULL;
 }
@@ -154,7 +161,7 @@ void bk_jit_free(struct bk_jit *jit)
     free(jit->step_start);
     free(jit->chunk_start);
     free(jit->block);
-    free(jit->constants);
+    free(jit->part);
     free(jit);
 }
 
@@ -163,12 +170,13 @@ void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
     const struct bk_problem *p = &jit->problem;
     *info = (struct bk_jit_info){
         .units = p->mb * p->g * jit->strips * jit->chunks,
-        .scratch_floats = jit->in * jit->phases * jit->plane + JIT_LANES, /* the last copy may write whole vectors */
+        .scratch_floats = planes_floats(jit) + (jit->parts > 1 ? jit->strip_tiles * SUMS_A_TILE : 0),
         .channels = (jit->out + jit->blocks - 1) / jit->blocks,
         .vectors = jit->vectors,
         .tiles = jit->tiles,
         .strips = jit->strips,
         .chunks = jit->chunks,
+        .parts = jit->parts,
         .pitch = jit->pitch,
         .nonzeros = jit->nonzeros,
         .code_bytes = (int64_t)jit->code_bytes,

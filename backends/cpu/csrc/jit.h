@@ -9,9 +9,10 @@
  * hold garbage and are squeezed out at the store.
  *
  * Code. A block of up to 28 output channels times 16 outputs (fewer channels: more outputs) is summed in registers over all
- * input channels; no partial sum is ever stored. For each tap that any of the block's channels uses, the input vector is made
- * once: one or two aligned loads, shared between neighbouring taps, and a shift across lanes (valignd). For each non-zero
- * one FMA follows, with its value broadcast from memory by the FMA itself; registers and offsets are in the instructions.
+ * input channels, or over a few parts of them where that keeps the inputs of neighbouring tiles in L1. For each tap that any of
+ * the block's channels uses, the input vector is made once: one or two aligned loads, shared between neighbouring taps, and a
+ * shift across lanes (valignd). For each non-zero one FMA follows, with its value broadcast from memory by the FMA itself;
+ * registers and offsets are in the instructions.
  *
  * Bound. One FMA a non-zero and 16 outputs; loads a FMA: half a slot (Zen 4) or one (Intel) for the value, 0.1 to 0.3 for
  * inputs at density 0.1. Code is 10 to 12 bytes a non-zero, fetched once a tile from L2 or L3.
@@ -31,7 +32,7 @@ struct bk_jit;
 struct bk_jit_info {
     int64_t units, scratch_floats; /* scratch of one thread */
     int64_t channels, vectors;     /* the largest block: output channels x vectors of 16 outputs */
-    int64_t tiles, strips, chunks, pitch, nonzeros;
+    int64_t tiles, strips, chunks, parts, pitch, nonzeros;
     int64_t code_bytes;            /* code and values */
     double lanes; /* share of computed lanes that are outputs */
 };
@@ -39,10 +40,15 @@ struct bk_jit_info {
 /* NULL if code can be generated for this machine, else why not. */
 const char *bk_jit_obstacle(void);
 
-/* Write the code for `weight` (OIHW) of a problem that is known to be sound. strip_tiles: tiles packed at a time, 0 to choose.
+/* Tiles packed at a time and parts of the input channels; 0 to choose. */
+struct bk_jit_wish {
+    int64_t strip_tiles, parts;
+};
+
+/* Write the code for `weight` (OIHW) of a problem that is known to be sound.
  * NULL with `message` when the problem is too large or the system refuses executable memory. */
 struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
-                           int64_t strip_tiles, char *message);
+                           struct bk_jit_wish wish, char *message);
 void bk_jit_free(struct bk_jit *jit);
 void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info);
 

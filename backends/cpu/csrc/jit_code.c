@@ -36,7 +36,8 @@ struct writer {
     const uint8_t *end;
     int64_t vectors, channels;
     int32_t input_base, value_base; /* bytes that rdi and rsi have moved on */
-    int64_t values;                 /* of this block so far */
+    float *value;                   /* of this part ... */
+    int64_t values;                 /* ... so far */
     int32_t aligned[2];             /* vector number in registers 28 and 29 */
     int shifted;
     int64_t fma_a_line, fmas, lines; /* one line fetched ahead every so many FMAs, 0 for none */
@@ -122,7 +123,7 @@ static void fetch_ahead(struct writer *w)
     emit_prefetch(&w->e, (int32_t)(w->lines++ * LINE));
 }
 
-static void write_channel(struct writer *w, int32_t input, int64_t nonzeros, float *values)
+static void write_channel(struct writer *w, int32_t input, int64_t nonzeros)
 {
     advance(w, input, nonzeros);
     for (int64_t v = 0; v < w->vectors; v++) {
@@ -135,7 +136,7 @@ static void write_channel(struct writer *w, int32_t input, int64_t nonzeros, flo
             for (int32_t k = 0; k < used->count; k++, number++) {
                 int32_t displacement = value_displacement(w, number);
                 emit_fma_broadcast(&w->e, (int)(used->channel[k] * w->vectors + v), x, REG_RSI, displacement);
-                values[number] = used->value[k];
+                w->value[number] = used->value[k];
                 fetch_ahead(w);
             }
         }
@@ -153,23 +154,38 @@ static void fetch_outputs(struct writer *w)
     for (int64_t o = 0; o < w->channels; o++) emit_prefetch_write(&w->e, (int32_t)(o * output_channel(w)) + LINE);
 }
 
-static void write_start(struct writer *w)
+/* A value that is no weight: a bias or the floor. */
+static int32_t append(struct writer *w, float value)
 {
+    int32_t displacement = value_displacement(w, w->values);
+    w->value[w->values++] = value;
+    return displacement;
+}
+
+/* The sums start as biases, or as what the part before left. */
+static void write_start(struct writer *w, const struct jit_block *block, const float *bias, int first)
+{
+    int64_t vectors = w->vectors;
     emit_enter(&w->e);
-    fetch_outputs(w);
-    for (int64_t o = 0; o < w->channels; o++) {
-        emit_broadcast(&w->e, (int)(o * w->vectors), REG_RCX, (int32_t)o * 4);
-        for (int64_t v = 1; v < w->vectors; v++) emit_copy(&w->e, (int)(o * w->vectors + v), (int)(o * w->vectors));
-    }
     emit_add(&w->e, REG_RSI, VALUE_REACH);
     w->value_base = VALUE_REACH;
     w->input_base = 0;
     w->values = w->fmas = w->lines = 0;
+    for (int64_t i = 0; !first && i < block->channels * vectors; i++) emit_load(&w->e, (int)i, REG_RCX, (int32_t)i * 64);
+    for (int64_t o = 0; first && o < block->channels; o++) {
+        emit_broadcast(&w->e, (int)(o * vectors), REG_RSI, append(w, bias ? bias[o] : 0.0f));
+        for (int64_t v = 1; v < vectors; v++) emit_copy(&w->e, (int)(o * vectors + v), (int)(o * vectors));
+    }
 }
 
-static void write_end(struct writer *w)
+static void write_sums(struct writer *w)
 {
-    emit_broadcast(&w->e, FLOOR, REG_RCX, (int32_t)w->channels * 4);
+    for (int64_t i = 0; i < w->channels * w->vectors; i++) emit_save(&w->e, (int)i, REG_RCX, (int32_t)i * 64);
+}
+
+static void write_outputs(struct writer *w, int relu)
+{
+    emit_broadcast(&w->e, FLOOR, REG_RSI, append(w, relu ? 0.0f : -INFINITY));
     for (int64_t v = 0; v < w->vectors; v++) {
         emit_mark(&w->e, (int)(v * (int64_t)sizeof(struct jit_mark)));
         for (int64_t o = 0; o < w->channels; o++) {
@@ -179,7 +195,6 @@ static void write_end(struct writer *w)
             emit_store(&w->e, squeezed, (int32_t)(o * output_channel(w)));
         }
     }
-    emit_return(&w->e);
 }
 
 /* Most bytes that the code of one channel, or the start and end of a block, can take. */
@@ -189,60 +204,53 @@ static int64_t channel_bytes(const struct bk_jit *jit, int64_t used_taps, int64_
 }
 enum { FRAME_BYTES = 64 + JIT_SUMS * 6 * EMIT_LONGEST + JIT_MOST_VECTORS * 3 * EMIT_LONGEST };
 
-/* Values lie behind their block's code, so that both are fetched ahead by the same pointer. */
-static int place_values(struct writer *w, struct jit_block *block, const float *values)
+/* Values lie behind their part's code, so that both are fetched ahead by the same pointer. */
+static int place_values(struct writer *w, struct jit_part *part)
 {
     w->e.at += -(uintptr_t)w->e.at & (LINE - 1);
-    if (w->end - w->e.at < w->values * (int64_t)sizeof *values) return -1;
-    block->values = (const float *)w->e.at;
-    block->nonzeros = w->values;
-    block->ahead = w->lines * LINE;
-    emit_bytes(&w->e, values, (size_t)w->values * sizeof *values);
+    if (w->end - w->e.at < w->values * (int64_t)sizeof *w->value) return -1;
+    part->values = (const float *)w->e.at;
+    part->ahead = w->lines * LINE;
+    emit_bytes(&w->e, w->value, (size_t)w->values * sizeof *w->value);
     return 0;
 }
 
-/* `values`: room for the block's non-zeros. */
-static int write_block(struct writer *w, struct jit_block *block, const float *weight, float *values)
+/* Part k of a block; `weight` and `bias` are those of its first output channel. */
+static int write_part(struct writer *w, struct jit_block *block, int64_t k, const float *weight, const float *bias, int relu)
 {
     const struct bk_jit *jit = w->jit;
-    int64_t filter = jit->in * jit->taps;
-    w->channels = block->channels;
+    struct jit_part *part = jit->part + (block - jit->block) * jit->parts + k;
+    int64_t filter = jit->in * jit->taps, end = jit->in * (k + 1) / jit->parts;
     w->e.at += -(uintptr_t)w->e.at & (LINE - 1);
     if (w->end - w->e.at < 2 * FRAME_BYTES) return -1;
-    block->code = (jit_code)(uintptr_t)w->e.at;
-    write_start(w);
-    for (int64_t c = 0; c < jit->in; c++) {
+    part->code = (jit_code)(uintptr_t)w->e.at;
+    write_start(w, block, bias, k == 0);
+    if (k == jit->parts - 1) fetch_outputs(w);
+    for (int64_t c = jit->in * k / jit->parts; c < end; c++) {
         int64_t nonzeros = collect(w, weight + c * jit->taps, filter);
         if (w->end - w->e.at < channel_bytes(jit, w->used_taps, nonzeros) + FRAME_BYTES) return -1;
-        if (nonzeros) write_channel(w, (int32_t)(c * jit->phases * jit->plane * 4), nonzeros, values);
+        if (nonzeros) write_channel(w, (int32_t)(c * jit->phases * jit->plane * 4), nonzeros);
+        block->nonzeros += nonzeros;
     }
-    write_end(w);
-    return place_values(w, block, values);
+    if (k == jit->parts - 1) write_outputs(w, relu);
+    else write_sums(w);
+    emit_return(&w->e);
+    return place_values(w, part);
 }
 
-static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weight, float *values)
+/* Each group's output channels in blocks of equal size. */
+static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weight, const float *bias, int relu)
 {
     for (int64_t i = 0; i < jit->problem.g * jit->blocks; i++) {
         struct jit_block *block = jit->block + i;
+        int64_t b = i % jit->blocks;
+        block->first = jit->out * b / jit->blocks;
+        block->channels = w->channels = jit->out * (b + 1) / jit->blocks - block->first;
         int64_t oc = i / jit->blocks * jit->out + block->first;
-        if (write_block(w, block, weight + oc * jit->in * jit->taps, values)) return -1;
+        for (int64_t k = 0; k < jit->parts; k++)
+            if (write_part(w, block, k, weight + oc * jit->in * jit->taps, bias ? bias + oc : NULL, relu)) return -1;
     }
     return 0;
-}
-
-/* Cut each group's output channels into blocks of equal size, with their biases and the floor. */
-static void cut_blocks(struct bk_jit *jit, const float *bias, int relu)
-{
-    float *constant = jit->constants;
-    for (int64_t i = 0; i < jit->problem.g * jit->blocks; i++) {
-        struct jit_block *block = jit->block + i;
-        int64_t group = i / jit->blocks, b = i % jit->blocks;
-        block->first = jit->out * b / jit->blocks;
-        block->channels = jit->out * (b + 1) / jit->blocks - block->first;
-        block->constants = constant;
-        for (int64_t o = 0; o < block->channels; o++) *constant++ = bias ? bias[group * jit->out + block->first + o] : 0.0f;
-        *constant++ = relu ? 0.0f : -INFINITY;
-    }
 }
 
 /* Address space for code, on a huge page's border so that the kernel can use huge pages: fewer misses of the instruction TLB. */
@@ -272,26 +280,26 @@ static int seal(struct bk_jit *jit, const uint8_t *end, char *message)
 
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message)
 {
-    int64_t blocks = jit->problem.g * jit->blocks, most = channel_bytes(jit, blocks * jit->in * jit->taps, jit->nonzeros);
-    most += jit->nonzeros * (int64_t)sizeof(float) + blocks * (2 * EMIT_LONGEST * jit->in + 2 * FRAME_BYTES + 2 * LINE);
+    int64_t blocks = jit->problem.g * jit->blocks, parts = blocks * jit->parts;
+    int64_t most = channel_bytes(jit, blocks * jit->in * jit->taps, jit->nonzeros) + (jit->nonzeros + parts * (JIT_SUMS + 1)) * 4;
+    most += blocks * 2 * EMIT_LONGEST * jit->in + parts * (2 * FRAME_BYTES + 2 * LINE);
     if (most > (int64_t)1 << 32) FAIL("%lld non-zeros are too many for generated code", (long long)jit->nonzeros);
     jit->block = calloc((size_t)blocks, sizeof *jit->block);
-    jit->constants = malloc((size_t)(jit->problem.oc + blocks) * sizeof *jit->constants);
+    jit->part = calloc((size_t)parts, sizeof *jit->part);
     struct used_tap *used = malloc((size_t)(jit->taps + 1) * sizeof *used);
-    float *values = malloc((size_t)(jit->nonzeros + 1) * sizeof *values);
+    float *value = malloc((size_t)(jit->nonzeros + JIT_SUMS + 1) * sizeof *value);
     int status = -1;
-    if (!jit->block || !jit->constants || !used || !values) {
+    if (!jit->block || !jit->part || !used || !value) {
         snprintf(message, BK_MESSAGE, "no memory for the plan");
     } else if (!reserve(jit, most, message)) {
         const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;
-        struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used};
+        struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used, .value = value};
         if (jit->nonzeros * jit->vectors * BYTES_AN_FMA > AHEAD_CODE && jit->strip_tiles <= AHEAD_TILES)
             w.fma_a_line = jit->strip_tiles * LINE / BYTES_AN_FMA;
-        cut_blocks(jit, bias, relu);
-        if (!write_blocks(jit, &w, weight, values)) status = seal(jit, w.e.at, message);
+        if (!write_blocks(jit, &w, weight, bias, relu)) status = seal(jit, w.e.at, message);
         else snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
     }
     free(used);
-    free(values);
+    free(value);
     return status;
 }

@@ -73,6 +73,11 @@ static inline void emit_load(struct emitter *e, int to, int base, int32_t displa
 
 static inline void emit_copy(struct emitter *e, int to, int from) { emit_registers(e, PP_NONE, MAP_0F, 0x28, to, 0, from, 0, 0); }
 
+static inline void emit_save(struct emitter *e, int from, int base, int32_t displacement)
+{
+    emit_memory(e, PP_NONE, MAP_0F, 0x11, from, 0, base, displacement, 64, 0, 0);
+}
+
 /* to = lanes [shift, shift + 16) of low followed by high */
 static inline void emit_align(struct emitter *e, int to, int high, int low, int shift)
 {

@@ -26,15 +26,20 @@ struct jit_tap {
     int32_t offset; /* lanes from output to input, phase plane included */
 };
 
-typedef void (*jit_code)(const float *planes, const float *values, float *y, const float *constants, const struct jit_mark *marks,
+typedef void (*jit_code)(const float *planes, const float *values, float *y, float *sums, const struct jit_mark *marks,
                          const uint8_t *ahead);
 
-/* One block of output channels of a group. `constants`: a bias per channel, then the floor.
- * One call asks for `ahead` bytes of the next block's code and values, so that the calls of a strip fetch all of it. */
-struct jit_block {
+/* One part of the input channels of a block: bias and floor are among the values of the first and the last part.
+ * One call asks for `ahead` bytes of the next part's code and values, so that the calls of a strip fetch all of it. */
+struct jit_part {
     jit_code code;
-    const float *values, *constants;
-    int64_t first, channels, nonzeros, ahead;
+    const float *values;
+    int64_t ahead;
+};
+
+/* One block of output channels of a group. */
+struct jit_block {
+    int64_t first, channels, nonzeros;
 };
 
 struct bk_jit {
@@ -49,16 +54,17 @@ struct bk_jit {
     struct jit_step *steps;
     int64_t *step_start;              /* [strips + 1] */
     int64_t *chunk_start;             /* [g][chunks + 1] blocks */
+    int64_t parts;                    /* of the input channels */
     struct jit_block *block;          /* [g][blocks] */
-    float *constants;
+    struct jit_part *part;            /* [g][blocks][parts] */
     void *memory;                     /* code and values */
     size_t memory_bytes, code_bytes;
 };
 
-/* jit_layout.c: fill every field up to `chunks`, taps, marks and steps; -1 with a message when something does not fit. */
-int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *message);
+/* jit_layout.c: fill every field up to `parts`; -1 with a message when something does not fit. */
+int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *message);
 
-/* jit_code.c: fill block, constants and the memory; -1 with a message. */
+/* jit_code.c: fill block, part and the memory; -1 with a message. */
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message);
 
 #endif

@@ -15,6 +15,10 @@ static int64_t planes_share(int64_t nonzeros, int64_t reach)
     return wanted < least ? least : wanted > MOST_SHARE ? MOST_SHARE : wanted;
 }
 
+/* For parts of the input channels: bytes of L1 for what a tile reads; multiply-adds a channel that hide L2 no more; least
+ * multiply-adds of a part, below and above that; tiles that make it pay. Found by timing. */
+enum { L1_SHARE = 20 << 10, FEW_FMAS = 16, LEAST_FMAS = 380, MANY_FMAS = 4000, LEAST_TILES = 6 };
+
 #define FAIL(...)                                   \
     do {                                            \
         snprintf(message, BK_MESSAGE, __VA_ARGS__); \
@@ -167,7 +171,30 @@ static void make_tiles(struct bk_jit *jit)
     jit->vectors = ceil_div(vectors, jit->tiles);
 }
 
-static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, int64_t strip_tiles,
+/* Vectors that one tile of an input channel reads. */
+static int64_t vectors_read(const struct bk_jit *jit)
+{
+    int64_t vectors = 0, seen = -1;
+    for (int64_t t = 0; t < jit->taps; t++) {
+        int64_t first = jit->tap[t].offset / JIT_LANES, last = (jit->tap[t].offset + JIT_LANES * jit->vectors - 1) / JIT_LANES;
+        first = larger(first, seen + 1);
+        vectors += larger(0, last - first + 1);
+        seen = larger(seen, last);
+    }
+    return vectors;
+}
+
+/* Parts of the input channels: so many that what one tile reads is still in L1 for the next, which shares some of it. Worth it
+ * where few multiply-adds hide the reading from L2, or where they are so many that saving sums between parts costs nothing. */
+static int64_t find_parts(const struct bk_jit *jit, int64_t reach)
+{
+    int64_t fmas = jit->nonzeros * jit->vectors / (jit->problem.g * jit->blocks);
+    int64_t wanted = ceil_div(jit->in * vectors_read(jit) * JIT_LANES * 4, L1_SHARE);
+    int64_t most = fmas / (fmas < FEW_FMAS * jit->in ? LEAST_FMAS : MANY_FMAS);
+    return reach == 0 || jit->strip_tiles < LEAST_TILES ? 1 : larger(1, smaller(smaller(wanted, most), jit->in));
+}
+
+static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, struct bk_jit_wish wish,
                  char *message)
 {
     const struct bk_problem *p = &jit->problem;
@@ -178,18 +205,20 @@ static int place(struct bk_jit *jit, const struct axis *rows, const struct axis 
     if (p->oh * p->ow > INT32_MAX / 4 / JIT_SUMS)
         FAIL("%lldx%lld outputs are too many for generated code", (long long)p->oh, (long long)p->ow);
     make_tiles(jit);
-    jit->strip_tiles = strip_tiles > 0 ? smaller(strip_tiles, jit->tiles) : find_strip(jit, reach, threads);
+    jit->strip_tiles = wish.strip_tiles > 0 ? smaller(wish.strip_tiles, jit->tiles) : find_strip(jit, reach, threads);
     jit->strips = ceil_div(jit->tiles, jit->strip_tiles);
     jit->chunks = find_chunks(jit, threads);
     jit->plane = jit->strip_tiles * jit->vectors * JIT_LANES + whole_vectors(reach);
     if (jit->plane / JIT_LANES % 2 == 0) jit->plane += JIT_LANES; /* an odd number of cache lines uses all sets of L1 */
     if (__builtin_mul_overflow(jit->in * jit->phases, jit->plane * 4, &bytes) || bytes > INT32_MAX / 2)
         FAIL("the planes of %lld channels are too large for generated code", (long long)jit->in);
-    if (make_taps(jit, rows, columns) || make_marks(jit) || make_steps(jit, rows, columns)) FAIL("no memory for the plan");
+    if (make_taps(jit, rows, columns)) FAIL("no memory for the plan");
+    jit->parts = wish.parts > 0 ? smaller(wish.parts, jit->in) : find_parts(jit, reach);
+    if (make_marks(jit) || make_steps(jit, rows, columns)) FAIL("no memory for the plan");
     return 0;
 }
 
-int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *message)
+int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *message)
 {
     struct bk_problem *p = &jit->problem;
     jit->in = p->ic / p->g;
@@ -203,7 +232,7 @@ int jit_layout(struct bk_jit *jit, int threads, int64_t strip_tiles, char *messa
     if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw))
         snprintf(message, BK_MESSAGE, "no memory for the plan");
     else
-        status = place(jit, &rows, &columns, threads, strip_tiles, message);
+        status = place(jit, &rows, &columns, threads, wish, message);
     free(rows.phase);
     free(columns.phase);
     return status;

@@ -6,9 +6,9 @@
 const char *bk_jit_obstacle(void) { return "code is generated for x86-64 only"; }
 
 struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
-                           int64_t strip_tiles, char *message)
+                           struct bk_jit_wish wish, char *message)
 {
-    (void)problem, (void)weight, (void)bias, (void)relu, (void)threads, (void)strip_tiles;
+    (void)problem, (void)weight, (void)bias, (void)relu, (void)threads, (void)wish;
     snprintf(message, BK_MESSAGE, "%s", bk_jit_obstacle());
     return NULL;
 }

@@ -161,14 +161,14 @@ static PyObject *generate(PyObject *self, PyObject *args)
     (void)self;
     PyObject *problem_tuple, *weight_object, *bias_object;
     int relu, threads;
-    long long strip_tiles;
+    long long strip_tiles, parts;
     struct bk_problem p;
     char message[BK_MESSAGE];
     Py_buffer weight, bias = {0};
-    if (!PyArg_ParseTuple(args, "OOOpiL", &problem_tuple, &weight_object, &bias_object, &relu, &threads, &strip_tiles) ||
+    if (!PyArg_ParseTuple(args, "OOOpiLL", &problem_tuple, &weight_object, &bias_object, &relu, &threads, &strip_tiles, &parts) ||
         read_problem(problem_tuple, &p) || check_threads(threads) || read_weights(&p, weight_object, bias_object, &weight, &bias))
         return NULL;
-    struct bk_plan *plan = bk_plan_generate(&p, weight.buf, bias.buf, relu, threads, strip_tiles, message);
+    struct bk_plan *plan = bk_plan_generate(&p, weight.buf, bias.buf, relu, threads, (struct bk_jit_wish){strip_tiles, parts}, message);
     return plan_object(plan, &weight, &bias, message);
 }
 
@@ -207,10 +207,10 @@ static PyObject *generated_info(const struct bk_jit *jit)
 {
     struct bk_jit_info i;
     bk_jit_describe(jit, &i);
-    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
-                         (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "pitch", (long long)i.pitch,
-                         "units", (long long)i.units, "nonzeros", (long long)i.nonzeros, "code_bytes", (long long)i.code_bytes,
-                         "planes_bytes", (long long)i.scratch_floats * 4, "lanes_used", i.lanes);
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+                         (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "parts", (long long)i.parts,
+                         "pitch", (long long)i.pitch, "units", (long long)i.units, "nonzeros", (long long)i.nonzeros, "code_bytes",
+                         (long long)i.code_bytes, "planes_bytes", (long long)i.scratch_floats * 4, "lanes_used", i.lanes);
 }
 
 static PyObject *info(PyObject *self, PyObject *capsule)
@@ -232,7 +232,8 @@ static PyMethodDef methods[] = {
      "tiles y)."},
     {"make", make, METH_VARARGS, "make(problem, choice, isa, lanes, dense, weight, bias, relu, threads) -> plan."},
     {"obstacle", obstacle, METH_NOARGS, "Why generated code cannot run here, or None."},
-    {"generate", generate, METH_VARARGS, "generate(problem, weight, bias, relu, threads, tiles a strip or 0) -> plan by generated code."},
+    {"generate", generate, METH_VARARGS,
+     "generate(problem, weight, bias, relu, threads, tiles a strip or 0, parts of the input channels or 0) -> plan."},
     {"run", run, METH_VARARGS, "run(plan, x, y) -> (seconds, of these in packing)."},
     {"info", info, METH_O, "info(plan) -> numbers that describe it."},
     {NULL, NULL, 0, NULL},

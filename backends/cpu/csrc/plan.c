@@ -219,11 +219,11 @@ struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_c
     return plan;
 }
 
-static int build_generated(struct bk_plan *plan, const float *weight, const float *bias, int64_t strip_tiles, char *message)
+static int build_generated(struct bk_plan *plan, const float *weight, const float *bias, struct bk_jit_wish wish, char *message)
 {
     struct bk_jit_info info;
     if (check_problem(&plan->problem, message)) return -1;
-    plan->jit = bk_jit_make(&plan->problem, weight, bias, plan->relu, plan->threads, strip_tiles, message);
+    plan->jit = bk_jit_make(&plan->problem, weight, bias, plan->relu, plan->threads, wish, message);
     if (!plan->jit) return -1;
     bk_jit_describe(plan->jit, &info);
     plan->jit_units = info.units;
@@ -235,7 +235,7 @@ static int build_generated(struct bk_plan *plan, const float *weight, const floa
 }
 
 struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
-                                 int64_t strip_tiles, char *message)
+                                 struct bk_jit_wish wish, char *message)
 {
     struct bk_plan *plan = calloc(1, sizeof *plan);
     if (!plan) {
@@ -245,7 +245,7 @@ struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *
     plan->problem = *problem;
     plan->relu = relu;
     plan->threads = threads < 1 ? 1 : threads;
-    if (!build_generated(plan, weight, bias, strip_tiles, message)) return plan;
+    if (!build_generated(plan, weight, bias, wish, message)) return plan;
     bk_plan_free(plan);
     return NULL;
 }

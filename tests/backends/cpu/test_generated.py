@@ -23,20 +23,20 @@ def backend(isa: str = "auto", threads: int = 1) -> CpuBackend:
     return CpuBackend(CpuConfig(name="cpu", isa=isa), threads)
 
 
-def check(case: Case, threads: int, strip_tiles: int) -> dict[str, float]:
-    handle = _kernels.generate(problem_fields(case.problem), case.weight, case.bias, case.relu, threads, strip_tiles)
+def check(case: Case, threads: int, strip_tiles: int, parts: int) -> dict[str, float]:
+    handle = _kernels.generate(problem_fields(case.problem), case.weight, case.bias, case.relu, threads, strip_tiles, parts)
     out = np.full(case.problem.output_shape, np.nan, np.float32)
     for _ in range(2):
         _kernels.run(handle, case.x, out)
-        np.testing.assert_array_equal(out, case.expected(), err_msg=f"{case.problem} threads {threads} strip {strip_tiles}")
+        np.testing.assert_array_equal(out, case.expected(), err_msg=f"{case.problem} threads {threads} strip {strip_tiles} parts {parts}")
     return _kernels.info(handle)
 
 
 @needs_code
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(case=cases(), threads=st.integers(1, 5), strip_tiles=st.integers(0, 4))
-def test_any_problem_in_strips(case: Case, threads: int, strip_tiles: int) -> None:
-    check(case, threads, strip_tiles)
+@given(case=cases(), threads=st.integers(1, 5), strip_tiles=st.integers(0, 4), parts=st.integers(0, 3))
+def test_any_problem_in_strips_and_parts(case: Case, threads: int, strip_tiles: int, parts: int) -> None:
+    check(case, threads, strip_tiles, parts)
 
 
 @needs_code
@@ -55,8 +55,8 @@ def test_any_problem_in_strips(case: Case, threads: int, strip_tiles: int) -> No
 )
 def test_code_that_reaches_far(text: str, density: float) -> None:
     case = make_case(Problem.parse(text), density, bias=True, relu=True)
-    for threads, strip_tiles in ((1, 0), (3, 0), (1, 2)):
-        check(case, threads, strip_tiles)
+    for threads, strip_tiles, parts in ((1, 0, 0), (3, 0, 0), (1, 2, 0), (1, 0, 4), (2, 3, 2)):
+        check(case, threads, strip_tiles, parts)
 
 
 @needs_code
