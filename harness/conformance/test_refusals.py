@@ -55,7 +55,7 @@ def plan(subject: Subject, weight: Array) -> Plan:
     return subject.prepare(_problem(subject), weight)
 
 
-@pytest.mark.parametrize(("argument", "wrong"), PAIRS, ids=" is ".join)
+@pytest.mark.parametrize(("argument", "wrong"), PAIRS, ids=map(" is ".join, PAIRS))
 def test_a_wrong_array_is_refused_by_name(subject: Subject, plan: Plan, weight: Array, argument: str, wrong: str) -> None:
     spoil, found = WRONG[wrong]
     x = np.ones(plan.problem.input_shape, np.float32)
