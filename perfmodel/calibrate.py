@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,15 @@ from perfmodel.regression import Vector, huber_fit
 
 _FOLDS = 8
 _LEAST_BAND = 0.03
+_LEAST_SAMPLES = 8
+# AVX2 (the default), AVX-512 alone and with shorter vectors for narrow rows, four lanes (SSE, NEON).
+_USUAL_SHAPES: tuple[dict[str, Any], ...] = (
+    {},
+    {"narrower": (4,)},
+    {"lanes": 16, "tile": 28},
+    {"lanes": 16, "tile": 28, "narrower": (8,)},
+    {"lanes": 4, "tile": 28},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +54,36 @@ def calibrate(model: MethodModel, samples: Sequence[Sample], kernel: KernelParam
     """``kernel`` with costs, band, probed range and probes from ``samples``.
 
     The costs minimise Huber's loss of the relative errors, none below 0, drawn slightly towards first principles on
-    ``hardware`` so that a term no probe shows keeps a sensible cost. The band holds 80 % of the ratios measured / predicted in a
-    cross-validation that leaves whole problems out. Raises :class:`InputError` for fewer samples than terms, and
-    :class:`MissingNumberError` for what ``hardware`` lacks.
+    ``hardware`` so that a term which the probes do not show keeps a sensible cost. The band holds 80 % of the ratios measured / predicted
+    in a cross-validation that leaves whole problems out. A kernel whose shape nobody declared (that of a bare
+    :class:`KernelParameters`) gets the usual shape that cross-validates best. Raises :class:`InputError` for fewer than 8 samples,
+    and :class:`MissingNumberError` for what ``hardware`` lacks.
     """
-    names = list(model.kinds)
-    if len(samples) < len(names):
-        raise InputError(f"{len(samples)} samples for {len(names)} terms of {model.method}; allowed: {len(names)} or more")
-    first = model.first_costs(hardware, kernel)
+    if len(samples) < _LEAST_SAMPLES:
+        raise InputError(f"{len(samples)} samples for {model.method}; allowed: {_LEAST_SAMPLES} or more")
+    declared = kernel.shape != KernelParameters().shape
+    shapes = [kernel] if declared else [dataclasses.replace(kernel, **shape) for shape in _USUAL_SHAPES]
+    return min((_fit(model, samples, shape, hardware) for shape in shapes), key=lambda fit: fit[1])[0]
+
+
+def _fit(model: MethodModel, samples: Sequence[Sample], kernel: KernelParameters, hardware: Hardware) -> tuple[KernelParameters, float]:
+    """The calibrated kernel, and the mean size of its cross-validated errors (each counted up to a factor of 2)."""
+    names, first = list(model.kinds), model.first_costs(hardware, kernel)
     prior = np.array([first[name] for name in names])
-    matrix = np.array([[model.terms(s.problem, s.density, kernel)[name] for name in names] for s in samples])
+    rows = [model.terms(s.problem, s.density, kernel) for s in samples]
+    matrix = np.array([[row[name] for name in names] for row in rows])
     work = np.array([s.work for s in samples])
-    fit = huber_fit(matrix, work, prior)
+    costs = huber_fit(matrix, work, prior).costs
     ratios = _held_out_ratios(matrix, work, prior, samples)
     low, high = np.quantile(ratios, [0.1, 0.9])
-    return dataclasses.replace(
+    fitted = dataclasses.replace(
         kernel,
-        costs={name: float(cost) for name, cost in zip(names, fit.costs, strict=True)},
+        costs={name: float(cost) for name, cost in zip(names, costs, strict=True)},
         band=(min(float(low), 1 - _LEAST_BAND), max(float(high), 1 + _LEAST_BAND)),
         probed=probed_ranges([(s.problem, s.density) for s in samples]),
         probes=tuple(f"{s.problem} density {s.density:.4g}" for s in samples),
     )
+    return fitted, float(np.mean(np.minimum(np.abs(np.log(ratios)), np.log(2))))
 
 
 def _held_out_ratios(matrix: Vector, work: Vector, prior: Vector, samples: Sequence[Sample]) -> Vector:

@@ -56,3 +56,8 @@ class KernelParameters:
     def widths(self) -> tuple[int, ...]:
         """Lanes of every vector that the kernel uses, widest first."""
         return (self.lanes, *self.narrower)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What the kernel is built like, calibration apart."""
+        return self.lanes, self.tile, self.narrower, self.across_images, self.layouts

@@ -77,6 +77,22 @@ def test_every_method_calibrates(model):
     assert np.median(errors) < 0.05
 
 
+def test_shape_that_nobody_declared_is_found():
+    model, costs = DirectSparse(), truth(DirectSparse(), 3)
+    samples = timed(model, costs, probe_design(model, KernelParameters(), HARDWARE, 40))
+    assert calibrate(model, samples, KernelParameters(alpha=1.5), HARDWARE).shape == KERNEL.shape
+    declared = KernelParameters(lanes=4)
+    assert calibrate(model, samples, declared, HARDWARE).shape == declared.shape
+
+
+def test_few_samples_are_enough_to_scale_first_principles():
+    model = DirectSparse()
+    costs = {name: 2 * cost for name, cost in model.first_costs(HARDWARE, KERNEL).items()}
+    samples = timed(model, costs, probe_design(model, KERNEL, HARDWARE, 8), disturbed=0.0)
+    found = calibrate(model, samples, KERNEL, HARDWARE)
+    assert [work(model, found.costs, s.problem, s.density) / s.work for s in samples] == pytest.approx([1.0] * 8, rel=0.15)
+
+
 def test_noise_widens_the_band():
     model, costs = DirectSparse(), truth(DirectSparse(), 2)
     probes = probe_design(model, KERNEL, HARDWARE, 48)
@@ -154,7 +170,7 @@ def test_extrapolation_is_named():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: calibrate(DirectSparse(), [], KERNEL, HARDWARE), "0 samples for 14 terms of direct_sparse; allowed: 14 or more"),
+        (lambda: calibrate(DirectSparse(), [], KERNEL, HARDWARE), "0 samples for direct_sparse; allowed: 8 or more"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 0.0, 1.0), r"seconds of sample g1mb1ic3.* is 0\.0; allowed: a positive number"),
         (lambda: Sample(Problem.parse("ic3ih3oc3kh3"), 0.1, 1.0, float("nan")), "peak_flops of sample .* is nan"),
         (
