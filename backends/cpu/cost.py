@@ -1,65 +1,72 @@
 """A small cost model: cycles of a plan, good enough to choose between tiles and channel blocks.
 
-Per output channel, tile and channel block:
+Per output channel, tile and block of input channels, with T vectors in the tile:
 
-    non-zeros x (T x load + broadcast) + T x (slides x shift + spill) + row
+    non-zeros x max(T x load + broadcast, latency) + segments x branch + row + T x load x (slides x shift + spill)
 
-with T vectors in the tile, ``slides`` shifts of the sums by one lane, and ``spill`` counted only when
-there is more than one channel block. To that come packing the planes and writing the output. The
-constants are fits to timings on a Zen 4 server (docs/kernels.md); ``tune=True`` measures instead.
+To that come packing (per vector and per row of a plane) and writing the output (likewise). The constants
+were fitted to 20 000 timings on a Zen 4 server (docs/kernels.md); ``tune=True`` measures instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.cpu.choice import DENSE_CHANNELS, Choice, Layout
+from backends.cpu.choice import DENSE_CHANNELS, LAYOUTS, Choice, Layout
 from perfmodel.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the model knows of a core. ``load`` is in cycles a vector, per number of lanes."""
+    """What the model knows of a core, in cycles; ``load`` is per vector, for each number of lanes.
+
+    ``spill``: keep the sums of a tile from one channel block to the next; ``beyond_l1``: extra time of a
+    load that misses L1; ``gather``: pick one value of a strided
+    row; ``flat``: factor for rows side by side, which share no input; ``*_row``: per row of a plane or tile; the rest is per vector, times ``load``.
+    """
 
     l1_bytes: int
     l2_bytes: int
     load: dict[int, float]
-    broadcast: float = 1.0
-    shift: float = 1.0
-    spill: float = 2.5
-    row: float = 14.0
-    pack: float = 4.0
+    latency: float = 3.0
+    branch: float = 14.0
+    row: float = 8.0
+    shift: float = 0.7
+    spill: float = 2.2
+    beyond_l1: float = 1.1
+    pack: float = 6.0
+    gather: float = 1.2
+    flat: float = 1.12
+    pack_row: float = 12.0
     unpack: float = 3.0
-    start: float = 3000.0
+    unpack_row: float = 20.0
 
 
 def core(caches: tuple[int, int, int], vendor: str, isa: str) -> Core:
     """The model of this machine's core: AMD cores split a 64-byte load in two, Intel servers do not."""
     wide = 1.0 if vendor == "AMD" else 0.5
-    load = {16: wide, 8: 0.5, 4: 0.5 if isa != "portable" else 1.0}
-    return Core(caches[0], caches[1], load)
+    return Core(caches[0], caches[1], {16: wide, 8: 0.5, 4: 1.0 if isa == "portable" else 0.5})
 
 
 def cycles(problem: Problem, choice: Choice, sizes: Layout, density: float, core: Core, dense: bool) -> float:
     """Estimated cycles of one call on one thread."""
     p, c = problem, choice
-    inner = p.ic // p.g
-    blocks = -(-inner // c.channel_block)
-    planes = c.channel_block * sizes.channel * 4
-    load = core.load[c.lanes] * _slowdown(planes, core)
+    load = core.load[c.lanes]
     vectors = _vectors(p, c, sizes)
-    taps = inner * p.kh * p.kw
-    slides = blocks * sizes.slide
-    spill = blocks * core.spill if blocks > 1 else 1.0
-    scale = core.load[c.lanes]
+    blocks = -(-p.ic // p.g // c.channel_block)
+    taps = p.ic // p.g * p.kh * p.kw
+    slowdown = _slowdown(c.channel_block * sizes.channel * 4, core)
     if dense:
-        sums = taps * (DENSE_CHANNELS * (vectors * scale + core.broadcast)) / DENSE_CHANNELS
+        sums = taps * load * (vectors * (1 + (slowdown - 1) / DENSE_CHANNELS) + 1)
     else:
-        sums = taps * density * max(vectors * load + core.broadcast, 4.0)
-    row = sums + vectors * scale * (slides * core.shift + spill) + blocks * core.row * (1 if sizes.segments == 1 else sizes.segments**0.5)
-    pack = p.ic * sizes.channel / c.lanes * scale * core.pack * c.chunks
-    unpack = p.oc * vectors * scale * core.unpack
-    return sizes.tiles * (p.oc * row + pack + unpack) + core.start * c.chunks
+        sums = taps * density * max(load * (1.05 * vectors * slowdown + 1), core.latency)
+    per_block = sizes.segments * core.branch + core.row + vectors * load * (sizes.slide * core.shift + (core.spill if blocks > 1 else 1))
+    rows_in, rows_out = _rows(p, c, sizes)
+    copy = load * core.pack + (core.gather * c.lanes if p.sw > 1 else 0)
+    pack = p.ic * (sizes.tiles * sizes.channel / c.lanes * copy + rows_in * core.pack_row) * c.chunks
+    unpack = p.oc * (sizes.tiles * vectors * load * core.unpack + rows_out * core.unpack_row)
+    flat = core.flat if LAYOUTS[c.layout][0] and p.kh > 1 else 1
+    return p.oc * sizes.tiles * (sums + blocks * per_block) * flat + pack + unpack
 
 
 def _vectors(p: Problem, c: Choice, sizes: Layout) -> float:
@@ -69,11 +76,17 @@ def _vectors(p: Problem, c: Choice, sizes: Layout) -> float:
     return c.vectors * p.oh / sizes.tiles_y
 
 
+def _rows(p: Problem, c: Choice, sizes: Layout) -> tuple[int, int]:
+    """Pieces of rows copied in per input channel, and written per output channel."""
+    planes = sizes.row_planes * sizes.column_planes
+    if LAYOUTS[c.layout][0]:
+        pieces = max(p.mb * p.oh, sizes.tiles_x)
+        return planes * pieces, pieces
+    across = max(p.mb, sizes.tiles_x)
+    return planes * sizes.plane_rows * sizes.tiles_y * across, p.oh * across
+
+
 def _slowdown(planes: int, core: Core) -> float:
-    """Load time relative to L1 when the planes take so many bytes; they share L1 with weights and sums."""
-    room = 0.85 * core.l1_bytes
-    if planes <= room:
-        return 1.0
-    inside = room / planes
-    beyond = 1.7 if planes <= core.l2_bytes // 2 else 4.0
-    return inside + (1 - inside) * beyond
+    """Load time relative to L1 when the planes take so many bytes."""
+    missing = max(0.0, 1 - 0.95 * core.l1_bytes / planes)
+    return 1 + missing * core.beyond_l1 * (1 if planes <= core.l2_bytes // 2 else 3)
