@@ -23,7 +23,7 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     words = [_rewrite_one(word) for word in arguments]
     flat = [word for group in words for word in group]
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
-    chosen = any(word.startswith(("+backend=", "resume=")) for word in flat)
+    chosen = any(word.startswith(("+backend=", "resume=")) and word != "resume=" for word in flat)
     if task in BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
         flat.append(f"+backend={DEFAULT_BACKEND}")
     return flat
@@ -36,7 +36,7 @@ def _rewrite_one(word: str) -> list[str]:
     key = key.lstrip("+")
     if key == "network" and _YAML.search(value):
         return ["network=file", f"network.path={quote(value)}"]
-    plus = "+" if key == "backend" or key.startswith(_OPEN) else ""
+    plus = "++" if key == "weights.layers" else "+" if key == "backend" or key.startswith(_OPEN) else ""
     return [f"{plus}{key}={quote(value) if key in _QUOTED_KEYS else value}"]
 
 
@@ -44,5 +44,5 @@ def quote(value: str) -> str:
     """Quote ``value`` for Hydra's override grammar unless it is quoted already or empty."""
     if not value or (len(value) > 1 and value[0] == value[-1] and value[0] in "'\""):
         return value
-    body = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{body}'"
+    body = re.sub(r"(\\*)'", r"\1\1\\'", value)  # a backslash is one of Hydra's only before a quote
+    return "'" + re.sub(r"(\\+)$", r"\1\1", body) + "'"

@@ -50,7 +50,10 @@ def _importable(module: str) -> bool:
 
 def _trouble(name: str) -> str:
     """Why the backend does not open here, or an empty string."""
-    worker = WorkerProcess(host().spec(name), 1, {})
+    try:
+        worker = WorkerProcess(host().spec(name), 1, {})
+    except WorkerError as error:
+        return str(error)
     try:
         worker.open()
     except (InputError, WorkerError) as error:

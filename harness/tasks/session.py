@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from harness.bench.contenders import Field, open_field
 from harness.config import RunConfig
 from harness.console import err, out
-from harness.contract import BreakevenError, Hardware, Record
-from harness.machine import describe_machine, own_versions
+from harness.contract import BreakevenError, Hardware, InputError, Record
+from harness.machine import cpu_model, describe_machine, own_versions
 from harness.plugins import host
 from harness.runs import RunFolder
 from harness.tasks import EXIT_INTERRUPTED
@@ -100,7 +100,10 @@ def run_session(
 
 def _folder(config: RunConfig) -> RunFolder:
     if config.resume:
-        return RunFolder.resume(Path(config.resume).expanduser())
+        folder = RunFolder.resume(Path(config.resume).expanduser())
+        if (then := folder.record.machine.get("cpu")) != (now := cpu_model()):
+            raise InputError(f"resume: the run was measured on {then!r}, this is {now!r}; allowed: the machine that began it")
+        return folder
     return RunFolder.create(Path(config.results).expanduser(), _label(config), _record(config))
 
 

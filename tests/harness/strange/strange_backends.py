@@ -149,4 +149,5 @@ class Crasher(Honest):
 
 class Sleepy(Honest):
     def __init__(self, config, threads):
-        time.sleep(600)
+        time.sleep(float(os.environ.get("STRANGE_SLEEP", "600")))
+        super().__init__(config, threads)
