@@ -36,15 +36,28 @@ static void AVX512 copy(float *to, const float *from, int64_t n)
     if (i < n) _mm512_storeu_ps(to + i, _mm512_maskz_loadu_ps(low_lanes(n - i), from + i));
 }
 
+static __m512 AVX512 load_upto(const float *from, int64_t n) { return _mm512_maskz_loadu_ps(n > 0 ? low_lanes(n) : 0, from); }
+
 static void AVX512 copy_every_second(float *to, const float *from, int64_t n)
 {
     const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     for (int64_t i = 0; i < n; i += JIT_LANES) {
         int64_t floats = 2 * (n - i) - 1; /* the last one needed is even, so nothing past it is touched */
-        __m512 low = _mm512_maskz_loadu_ps(low_lanes(floats), from + 2 * i);
-        __mmask16 more = floats > JIT_LANES ? low_lanes(floats - JIT_LANES) : 0;
-        __m512 high = _mm512_maskz_loadu_ps(more, from + 2 * i + JIT_LANES);
+        __m512 low = load_upto(from + 2 * i, floats);
+        __m512 high = load_upto(from + 2 * i + JIT_LANES, floats - JIT_LANES);
         _mm512_storeu_ps(to + i, _mm512_maskz_permutex2var_ps(low_lanes(n - i), low, even, high));
+    }
+}
+
+static void AVX512 copy_every_fourth(float *to, const float *from, int64_t n)
+{
+    const __m512i fourth = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+    for (int64_t i = 0; i < n; i += JIT_LANES) {
+        const float *first = from + 4 * i;
+        int64_t floats = 4 * (n - i) - 3;
+        __m512 low = _mm512_permutex2var_ps(load_upto(first, floats), fourth, load_upto(first + 16, floats - 16));
+        __m512 high = _mm512_permutex2var_ps(load_upto(first + 32, floats - 32), fourth, load_upto(first + 48, floats - 48));
+        _mm512_storeu_ps(to + i, _mm512_maskz_shuffle_f32x4(low_lanes(n - i), low, high, 0x44));
     }
 }
 
@@ -64,6 +77,7 @@ static void AVX512 pack(const struct bk_jit *jit, const float *x, float *planes,
             if (step->source < 0) clear(planes + step->target, step->count);
             else if (stride == 1) copy(planes + step->target, x + step->source, step->count);
             else if (stride == 2) copy_every_second(planes + step->target, x + step->source, step->count);
+            else if (stride == 4) copy_every_fourth(planes + step->target, x + step->source, step->count);
             else copy_strided(planes + step->target, x + step->source, step->count, stride);
         }
 }
