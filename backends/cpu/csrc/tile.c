@@ -17,6 +17,17 @@
 /* Keep the address in one register: an FMA with an indexed address splits in two on Intel. */
 #define ONE_REGISTER(p) __asm__("" : "+r"(p))
 
+/* Finish one non-zero before the next: left alone, GCC chains the products of four per sum and runs out of registers. */
+#if defined(__FMA__)
+#define IN_ORDER(v)
+#elif defined(__SSE2__)
+#define IN_ORDER(v) __asm__("" : "+x"(v))
+#elif defined(__aarch64__)
+#define IN_ORDER(v) __asm__("" : "+w"(v))
+#else
+#define IN_ORDER(v)
+#endif
+
 /* Number i of the four 16-bit numbers that were loaded as one. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define FIELD(four, i) ((four) >> (16 * (i)) & 0xffff)
@@ -31,7 +42,11 @@ INLINE void add_product(const int T, vec *a, const float *planes, uint64_t offse
     const vec *in = (const vec *)(planes + 2 * offset);
     vec w = splat(value);
     ONE_REGISTER(in);
-    EACH_VECTOR a[t] += w * in[t];
+    EACH_VECTOR
+    {
+        a[t] += w * in[t];
+        IN_ORDER(a[t]);
+    }
 }
 
 /* Small tiles keep two sets of sums, so that an FMA need not wait for the one before it. */
