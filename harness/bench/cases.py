@@ -15,7 +15,10 @@ from harness.weights import LayerWeights, WeightSource, open_source
 
 @dataclass(frozen=True)
 class Case:
-    """One layer at one density and batch; ``skipped`` says why it cannot be measured."""
+    """One layer at one density and batch; ``skipped`` says why it cannot be measured.
+
+    ``density`` is counted in the weights, ``asked`` is the one wanted: small layers may have one count for two wishes.
+    """
 
     layer: Layer
     problem: Problem
@@ -23,11 +26,12 @@ class Case:
     weights: LayerWeights | None
     seed: int
     skipped: str = ""
+    asked: float | None = None
 
     @property
     def key(self) -> str:
         """What tells this case from the others of a run."""
-        return f"{self.problem}@{self.density}"
+        return f"{self.problem}@{self.asked}"
 
 
 def choose_layers(config: RunConfig) -> tuple[Layer, ...]:
@@ -73,7 +77,7 @@ def _case(layer: Layer, problem: Problem, density: float | None, source: WeightS
     weights = source.weights_for(layer, density, config.seed)
     if weights is None:
         return Case(layer, problem, None, None, seed, f"no weights for it in {source.description}")
-    return Case(layer, problem, weights.density, weights, seed)
+    return Case(layer, problem, weights.density, weights, seed, asked=density)
 
 
 def case_at(layer: Layer, batch: int, density: float, source: WeightSource, config: RunConfig) -> Case:
