@@ -21,8 +21,8 @@ class Core:
     """What the model knows of a core, in cycles; ``load`` is per vector, for each number of lanes.
 
     ``spill``: keep the sums of a tile from one channel block to the next; ``beyond_l1``: extra time of a
-    load that misses L1; ``gather``: pick one value of a strided
-    row; ``flat``: factor for rows side by side, which share no input; ``*_row``: per row of a plane or tile; the rest is per vector, times ``load``.
+    load that misses L1; ``gather``: pick one value of a strided row; ``flat``: factor for rows side by side,
+    which share no input; ``*_row``: per row of a plane or tile; the rest is per vector, times ``load``.
     """
 
     l1_bytes: int

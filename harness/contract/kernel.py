@@ -76,3 +76,8 @@ class KernelSpec:
     def sparse(self) -> bool:
         """True when the kernel's time depends on the number of non-zeros."""
         return self.method in ("lowered_sparse", "direct_sparse")
+
+    @property
+    def transforms(self) -> bool:
+        """True when outputs share rounding errors, because they come out of a common transform."""
+        return self.method in ("winograd", "fft")

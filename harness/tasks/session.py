@@ -154,5 +154,7 @@ def _header(config: RunConfig, field: Field, machine: Mapping[str, object], cove
     lines = [line, f"dense baselines: {dense}"]
     if config.threads > int(str(machine["cores"])):
         lines.append(f"threads={config.threads} share {machine['cores']} core(s): times tell of the sharing, not of the kernels")
-    lines += [f"not here: {', '.join(field.absent)} (task=doctor says why)"] if field.absent else []
+    plain = [name for name, reason in field.absent.items() if "is not installed" in reason]
+    lines += [f"not installed: {', '.join(plain)} (task=doctor says what each needs)"] if plain else []
+    lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items() if name not in plain]
     return "\n".join(lines)

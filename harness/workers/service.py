@@ -108,7 +108,7 @@ class Service:
     def verify(self, kernel: str) -> Verdict:
         """Run the plan on the check input and compare with the oracle's result."""
         plan = self._sampler(kernel).plan
-        return compare(plan.run(self._check), self._truth.exact, self._truth.scale, plan.kernel.rtol)
+        return compare(plan.run(self._check), self._truth.exact, self._truth.scale, plan.kernel.rtol, plan.kernel.transforms)
 
     def warm_up(self, kernel: str) -> None:
         """Let the plan settle."""

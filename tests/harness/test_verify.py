@@ -61,3 +61,12 @@ def test_a_check_that_proves_nothing_is_mistrusted(scale):
 def test_density_zero_gives_zeros_and_passes():
     zeros = np.zeros(SHAPE, np.float32)
     assert compare(zeros, zeros, zeros, 1e-6).status == "passed"
+
+
+def test_transforms_spread_their_rounding_errors():
+    exact = np.array([0.0, 100.0], np.float32)
+    scale = np.array([0.0, 100.0], np.float32)
+    result = exact + np.float32(1e-5)
+    assert compare(result, exact, scale, 1e-5).status == "failed"
+    assert compare(result, exact, scale, 1e-5, spreads=True).status == "passed"
+    assert compare(result + np.float32(0.1), exact, scale, 1e-5, spreads=True).status == "failed"
