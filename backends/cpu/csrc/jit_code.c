@@ -1,13 +1,10 @@
 /* Generated code: the instructions of each block of output channels. */
-#define _GNU_SOURCE
 #include "jit_emit.h"
 #include "jit_internal.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define FAIL(...)                                   \
     do {                                            \
@@ -15,7 +12,7 @@
         return -1;                                  \
     } while (0)
 
-enum { HUGE_PAGE = 2 << 20, PAGE = 4096, NOWHERE = INT32_MIN };
+enum { NOWHERE = INT32_MIN };
 /* Registers: 0 to 27 sums, 28 and 29 aligned input vectors (even and odd ones), 30 and 31 shifted ones. */
 enum { FIRST_ALIGNED = 28, FIRST_SHIFTED = 30, FLOOR = 28, FIRST_SQUEEZED = 29 };
 /* A small displacement reaches this many bytes either way: floats for values, vectors for inputs. */
@@ -253,31 +250,6 @@ static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weigh
     return 0;
 }
 
-/* Address space for code, on a huge page's border so that the kernel can use huge pages: fewer misses of the instruction TLB. */
-static int reserve(struct bk_jit *jit, int64_t bytes, char *message)
-{
-    size_t whole = ((size_t)bytes + HUGE_PAGE - 1) & ~((size_t)HUGE_PAGE - 1);
-    uint8_t *memory = mmap(NULL, whole + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) FAIL("no memory for %lld MiB of generated code", (long long)(bytes >> 20));
-    size_t head = -(uintptr_t)memory & (HUGE_PAGE - 1);
-    if (head) munmap(memory, head);
-    munmap(memory + head + whole, HUGE_PAGE - head);
-    jit->memory = memory + head;
-    jit->memory_bytes = whole;
-    if (jit->nonzeros * jit->vectors * EMIT_LONGEST >= HUGE_PAGE / 2) madvise(jit->memory, whole, MADV_HUGEPAGE);
-    return 0;
-}
-
-static int seal(struct bk_jit *jit, const uint8_t *end, char *message)
-{
-    jit->code_bytes = (size_t)(end - (const uint8_t *)jit->memory);
-    size_t kept = (jit->code_bytes + PAGE - 1) & ~((size_t)PAGE - 1);
-    if (kept < jit->memory_bytes && !munmap((uint8_t *)jit->memory + kept, jit->memory_bytes - kept)) jit->memory_bytes = kept;
-    if (mprotect(jit->memory, jit->memory_bytes, PROT_READ | PROT_EXEC))
-        FAIL("this system refuses to make generated code executable: %s", strerror(errno));
-    return 0;
-}
-
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message)
 {
     int64_t blocks = jit->problem.g * jit->blocks, parts = blocks * jit->parts;
@@ -291,12 +263,12 @@ int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int
     int status = -1;
     if (!jit->block || !jit->part || !used || !value) {
         snprintf(message, BK_MESSAGE, "no memory for the plan");
-    } else if (!reserve(jit, most, message)) {
+    } else if (!jit_reserve(jit, most, message)) {
         const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;
         struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used, .value = value};
         if (jit->nonzeros * jit->vectors * BYTES_AN_FMA > AHEAD_CODE && jit->strip_tiles <= AHEAD_TILES)
             w.fma_a_line = jit->strip_tiles * LINE / BYTES_AN_FMA;
-        if (!write_blocks(jit, &w, weight, bias, relu)) status = seal(jit, w.e.at, message);
+        if (!write_blocks(jit, &w, weight, bias, relu)) status = jit_seal(jit, w.e.at, message);
         else snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
     }
     free(used);

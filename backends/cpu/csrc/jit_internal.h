@@ -67,4 +67,8 @@ int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *m
 /* jit_code.c: fill block, part and the memory; -1 with a message. */
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message);
 
+/* jit_pages.c: memory for so many bytes of code; give back what was not used and make the rest executable. -1 with a message. */
+int jit_reserve(struct bk_jit *jit, int64_t bytes, char *message);
+int jit_seal(struct bk_jit *jit, const uint8_t *end, char *message);
+
 #endif
