@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import harness
@@ -77,17 +78,16 @@ def _sweep(words: list[str]) -> int:
             raise InputError("resume goes on with one run; allowed: resume=PATH without a sweep")
         compose_job(job)
     with tempfile.TemporaryDirectory(prefix="breakeven-sweep-") as scratch:
-        return _through_hydra([*words, f"hydra.sweep.dir={quote(scratch)}"])
+        _through_hydra([*words, f"hydra.sweep.dir={quote(scratch)}"])
+        return max((int(file.read_text()) for file in Path(scratch).glob("*.code")), default=EXIT_OK)
 
 
 def _through_hydra(words: list[str]) -> int:
-    """Sweeps, help and completion are Hydra's; the exit code is the worst of the jobs'."""
+    """Sweeps, help and completion are Hydra's; each job leaves its exit code in a file, for it may run in another process."""
     import hydra
     from omegaconf import DictConfig
 
     from harness.cli.compose import config_folder
-
-    codes: list[int] = []
 
     @hydra.main(version_base="1.3", config_path=config_folder(), config_name="config")  # type: ignore[untyped-decorator,unused-ignore]
     def job(config: DictConfig) -> int:
@@ -95,20 +95,22 @@ def _through_hydra(words: list[str]) -> int:
 
         from harness.cli.compose import typed
 
+        hydra_config = HydraConfig.get()
         try:
             composed = typed(config)
-            composed.job = composed.job or str(HydraConfig.get().job.num)
-            codes.append(run_task(composed))
+            composed.job = composed.job or str(hydra_config.job.num)
+            code = run_task(composed)
         except BreakevenError as error:
             print(f"breakeven: {error}", file=sys.stderr)
-            codes.append(EXIT_BAD_INPUT)
-        if codes[-1] == EXIT_INTERRUPTED:
+            code = EXIT_BAD_INPUT
+        if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
-        return codes[-1]
+        Path(hydra_config.sweep.dir, f"{hydra_config.job.num}.code").write_text(str(code))
+        return code
 
     sys.argv = ["breakeven", *words]
     job()
-    return max(codes, default=EXIT_OK)
+    return EXIT_OK
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
