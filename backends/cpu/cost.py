@@ -2,7 +2,7 @@
 
 Per output channel, tile and block of input channels, with T vectors in the tile:
 
-    non-zeros x max(T x load + broadcast, latency) + segments x branch + row + T x load x (slides x shift + spill)
+    non-zeros x max(load x (T + broadcast), latency) + segments x branch + row + T x load x (slides x shift + spill)
 
 To that come packing (per vector and per row of a plane) and writing the output (likewise). The constants
 were fitted to 20 000 timings on a Zen 4 server (docs/kernels.md); ``tune=True`` measures instead.
@@ -29,11 +29,12 @@ class Core:
     l2_bytes: int
     load: dict[int, float]
     latency: float = 3.0
+    broadcast: float = 1.6
     branch: float = 14.0
     row: float = 8.0
-    shift: float = 0.7
-    spill: float = 2.2
-    beyond_l1: float = 1.1
+    shift: float = 0.5
+    spill: float = 1.8
+    beyond_l1: float = 0.8
     pack: float = 6.0
     gather: float = 1.2
     flat: float = 1.12
@@ -59,7 +60,7 @@ def cycles(problem: Problem, choice: Choice, sizes: Layout, density: float, core
     if dense:
         sums = taps * load * (vectors * (1 + (slowdown - 1) / DENSE_CHANNELS) + 1)
     else:
-        sums = taps * density * max(load * (1.05 * vectors * slowdown + 1), core.latency)
+        sums = taps * density * max(load * (vectors * slowdown + core.broadcast), core.latency)
     per_block = sizes.segments * core.branch + core.row + vectors * load * (sizes.slide * core.shift + (core.spill if blocks > 1 else 1))
     rows_in, rows_out = _rows(p, c, sizes)
     copy = load * core.pack + (core.gather * c.lanes if p.sw > 1 else 0)
