@@ -7,6 +7,7 @@ import math
 from harness.contract import KernelSpec, Measurement
 
 MOST_SPREAD = 0.35
+MOST_WAITED = 0.1
 PEAK_MARGIN = 1.15
 EVENT_MARGIN = 1.5
 EVENT_SLACK_S = 2e-4
@@ -16,7 +17,7 @@ CLOCK_RESOLUTION_S = 2e-7
 def doubt(flops: int, density: float, kernel: KernelSpec, result: Measurement) -> str:
     """Why ``result`` is implausible for ``flops`` dense FLOP at ``density``, or an empty string.
 
-    Rules: spread, time below the clock's resolution, more arithmetic than the FMA peak measured
+    Rules: waiting for a CPU, spread, time below the clock's resolution, more arithmetic than the FMA peak measured
     beside it allows, device events that disagree with the wall clock.
     """
     clocks = result.clocks
@@ -26,6 +27,8 @@ def doubt(flops: int, density: float, kernel: KernelSpec, result: Measurement) -
             return f"the clock {name} says {seconds}"
     if clocks.end_to_end_s < CLOCK_RESOLUTION_S:
         return f"{clocks.end_to_end_s * 1e9:.0f} ns a call is below the clock's resolution"
+    if clocks.waited > MOST_WAITED:
+        return f"waited for a CPU during {clocks.waited:.0%} of the time (allowed {MOST_WAITED:.0%}): other programs are running"
     if result.spread > MOST_SPREAD:
         return f"spread {result.spread:.0%} over {result.repetitions} repetitions (allowed {MOST_SPREAD:.0%}): the machine is noisy"
     executed = flops * density if kernel.sparse else flops

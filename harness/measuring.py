@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,13 @@ from harness.caches import evict, touch
 from harness.contract import Clocks, InputError, Measurement, Plan
 from harness.contract.plan import Array
 from harness.judge import doubt
+from harness.runqueue import waited_s
 
 SAMPLE_S = 2e-3
 WARM_UP_S = 0.03
 MOST_CALLS = 200
+TRIES = 4
+QUIET = 0.02
 
 
 class Sampler:
@@ -37,8 +41,16 @@ class Sampler:
         self.calls = int(min(MOST_CALLS, max(1, SAMPLE_S / max(fastest, 1e-9))))
 
     def sample(self) -> Clocks:
-        """Median clocks of one sample, caches hot."""
-        return _median([self.plan.run_clocked(self.x, self.out)[1] for _ in range(self.calls)])
+        """Median clocks of one sample, caches hot; taken again when the process had to wait for a CPU meanwhile."""
+        tries = []
+        for _ in range(TRIES):
+            waited, start = waited_s(), time.perf_counter()
+            clocks = _median([self.plan.run_clocked(self.x, self.out)[1] for _ in range(self.calls)])
+            share = (waited_s() - waited) / max(time.perf_counter() - start, 1e-9)
+            tries.append(dataclasses.replace(clocks, waited=share))
+            if share <= QUIET:
+                break
+        return min(tries, key=lambda clocks: clocks.waited)
 
     def cold_sample(self) -> Clocks:
         """One call with the weights out of the caches and the input in them."""
@@ -80,6 +92,7 @@ def _median(clocks: Sequence[Clocks]) -> Clocks:
         float(np.median([c.end_to_end_s for c in clocks])),
         float(np.median([c.kernel_s for c in clocks])),
         float(np.median(device)) if device else None,
+        float(np.median([c.waited for c in clocks])),
     )
 
 

@@ -22,15 +22,14 @@ class Verdict:
     reason: str = ""
 
 
-def compare(result: Array, exact: Array, scale: Array, rtol: float, spreads: bool = False) -> Verdict:
+def compare(result: Array, exact: Array, scale: Array, rtol: float, floor: float = 0.0) -> Verdict:
     """Judge ``result`` against ``exact``; ``scale`` is the convolution of absolute values, all of one shape.
 
-    An element passes when |result - exact| <= rtol * scale. Where an algorithm ``spreads`` its rounding errors over
-    neighbouring outputs (transforms do), no element's scale counts for less than the mean. A check whose exact
-    result is nearly all zero is *mistrusted*: it would pass for a kernel that does nothing.
+    An element passes when |result - exact| <= rtol * scale. Algorithms that spread rounding errors over neighbouring
+    outputs (transforms do) give a ``floor`` that no element's scale falls below. A check whose exact result is nearly
+    all zero is *mistrusted*: it would pass for a kernel that does nothing.
     """
-    if spreads:
-        scale = np.maximum(scale, scale.mean(dtype=np.float64))
+    scale = np.maximum(scale, np.float32(floor))
     bad = ~np.isfinite(result)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -11,11 +11,15 @@ Status = Literal["passed", "failed", "skipped", "unsupported", "mistrusted"]
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Seconds of one call: end to end, the kernel alone, and the device's own event time if it has one."""
+    """Seconds of one call: end to end, the kernel alone, and the device's own event time if it has one.
+
+    ``waited`` is the share of that time in which the process was ready but had no CPU.
+    """
 
     end_to_end_s: float
     kernel_s: float
     device_s: float | None = None
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ DENSE, SPARSE = KernelSpec("d", "dense", "x"), KernelSpec("s", "direct_sparse", 
 LOWERED, WINOGRAD = KernelSpec("l", "lowered_sparse", "x"), KernelSpec("w", "winograd", "x")
 
 
-def result(end=1e-3, kernel=None, device=None, spread=0.1, peak=100.0):
-    clocks = Clocks(end, end if kernel is None else kernel, device)
+def result(end=1e-3, kernel=None, device=None, spread=0.1, peak=100.0, waited=0.0):
+    clocks = Clocks(end, end if kernel is None else kernel, device, waited)
     return Measurement(end, spread, clocks, 0.0, 15, peak)
 
 
@@ -22,6 +22,8 @@ def result(end=1e-3, kernel=None, device=None, spread=0.1, peak=100.0):
         (0.1, 1, DENSE, result(), ""),
         (0.1, 1, DENSE, result(spread=0.34), ""),
         (0.1, 1, DENSE, result(spread=0.36), "spread 36% over 15 repetitions (allowed 35%): the machine is noisy"),
+        (0.1, 1, DENSE, result(waited=0.09), ""),
+        (0.1, 1, DENSE, result(waited=0.2), "waited for a CPU during 20% of the time (allowed 10%): other programs are running"),
         (0.0, 1, DENSE, result(end=1e-7), "100 ns a call is below the clock's resolution"),
         (0.15, 1, DENSE, result(), ""),  # padding taps may be skipped: up to 1.35 x 1.15 of the peak
         (0.16, 1, DENSE, result(), "160% of the FMA peak"),
