@@ -64,7 +64,7 @@ def race(plans: dict[str, Plan], problem: Problem, rounds: int, quantile: float)
     rng = np.random.default_rng(1)
     inputs = [rng.standard_normal(problem.input_shape, dtype=np.float32) for _ in range(2)]
     out = np.empty(problem.output_shape, np.float32)
-    calls = max(2, int(2e-3 / (problem.flops / 1e11)))
+    calls = 9  # the first of a round meets caches that another kernel has filled
     seconds: dict[str, list[float]] = {name: [] for name in plans}
     peaks: dict[str, list[float]] = {name: [] for name in plans}
     for _ in range(rounds):
