@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, better_across_images, obstacle, too_much_code
+from dataclasses import replace
+
+from backends.cpu.generated import ISA, VARIANT, GeneratedPlan, RefusedError, better_across_images, obstacle, too_much_code
 from backends.cpu.isa import chosen_isa
 from backends.cpu.plan import CpuPlan
 from backends.cpu.planner import Planner
@@ -16,6 +18,10 @@ _OPTIONS = {
     "flat-copies, with -256 behind it for 8 lanes on AVX-512",
 }
 
+_OVERHEADS = {"generated": (1.2, 3.7), "compiled": (1.9, 1.5)}
+"""alpha: 0.9 of the peak, as good dense code reaches, over the useful share in docs/kernels.md; beta: 15 bytes of code and value a
+non-zero, or 6 of value and offset, over the 4 of a weight."""
+
 
 class CpuBackend(HostBackend):
     """Kernels compiled for each instruction set; the plan picks layout, tile and channel block."""
@@ -27,8 +33,8 @@ class CpuBackend(HostBackend):
             "direct_sparse",
             "direct sparse convolution: each non-zero times a tile of outputs held in registers, no lowering",
             options=_OPTIONS,
-            alpha=1.6,
-            beta=2.0,
+            alpha=_OVERHEADS["compiled"][0],
+            beta=_OVERHEADS["compiled"][1],
         ),
         KernelSpec("direct_dense", "dense", "direct dense convolution on the same tiles, four output channels at a time", options=_OPTIONS),
     )
@@ -37,6 +43,11 @@ class CpuBackend(HostBackend):
         super().__init__(config, threads)
         self.isa = chosen_isa(getattr(config, "isa", "auto"))
         self._planner = Planner(self.isa, threads)
+
+    def kernels(self) -> tuple[KernelSpec, ...]:
+        """The kernels with the overheads of the instruction set in use."""
+        alpha, beta = _OVERHEADS["generated" if self.isa == ISA else "compiled"]
+        return tuple(replace(spec, alpha=alpha, beta=beta) if spec.sparse else spec for spec in self.specs)
 
     def _prepare(self, request: PlanRequest) -> CpuPlan | GeneratedPlan:
         """Generated code where it is possible and asked for, or likely to win; else the compiled kernels."""

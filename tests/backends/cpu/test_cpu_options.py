@@ -117,3 +117,10 @@ def test_clock_counts_the_kernel_without_copies() -> None:
     case = make_case(PROBLEM)
     _, clocks = portable().prepare(case.problem, case.weight).run_clocked(case.x)
     assert 0 < clocks.kernel_s < clocks.end_to_end_s
+
+
+def test_overheads_follow_the_instruction_set() -> None:
+    sparse, dense = portable().kernels()
+    assert (sparse.alpha, sparse.beta, dense.alpha) == (1.9, 1.5, None)
+    if "avx512" in isa_names():
+        assert CpuBackend(CpuConfig(name="cpu", isa="avx512")).kernel(None).beta == 3.7
