@@ -55,6 +55,7 @@ class Pruning:
         if isinstance(prune_steps, bool) or not isinstance(prune_steps, int) or prune_steps < 1:
             raise InputError(f"prune_steps is {prune_steps!r}; allowed: a whole number from 1")
         self.pruner, self.prune_steps, self.seed, self.step = pruner, prune_steps, seed, 0
+        self._ended = False
         self._optimizer = optimizer
         modules = find_layers(plain_model(model), linear)
         self._groups = _groups_of(optimizer, {name: module.weight for name, module in modules.items()})
@@ -75,7 +76,7 @@ class Pruning:
     @property
     def frozen(self) -> bool:
         """Whether the pruning phase is over: masks stay, what is left is retrained."""
-        return self.step >= self.prune_steps
+        return self._ended
 
     @property
     def densities(self) -> dict[str, float]:
@@ -141,7 +142,7 @@ class Pruning:
                     layer.weight.data.mul_(layer.mask)
             if self.guide.due(self.step):
                 self._check()
-            if self.frozen:
+            if self.step == self.prune_steps:
                 self._freeze()
 
     def _check(self) -> None:
@@ -192,7 +193,7 @@ class Pruning:
             layer.tensors.clear()
             layer.weight.data.mul_(layer.mask)
             self._mask_momentum(layer)
-        self.step = max(self.step, self.prune_steps)
+        self._ended = True
         self._refuse_nothing(self.densities)
 
     def _masked(self) -> Iterable[PrunedLayer]:
@@ -230,7 +231,14 @@ class Pruning:
         layers = {
             name: {"mask": x.mask, "original": x.original, "least": x.least, "tensors": dict(x.tensors)} for name, x in self.layers.items()
         }
-        return {"step": self.step, "prune_steps": self.prune_steps, "seed": self.seed, "layers": layers, "guide": self.guide.state_dict()}
+        return {
+            "step": self.step,
+            "ended": self._ended,
+            "prune_steps": self.prune_steps,
+            "seed": self.seed,
+            "layers": layers,
+            "guide": self.guide.state_dict(),
+        }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on from :meth:`state_dict`; raises :class:`InputError` where layers, steps or rules are others than those saved."""
@@ -238,7 +246,7 @@ class Pruning:
             if saved[name] != getattr(self, name):
                 raise InputError(f"{name} is {getattr(self, name)}; the checkpoint has {saved[name]}")
         self.guide.load_state_dict(saved["guide"])
-        self.step = saved["step"]
+        self.step, self._ended = saved["step"], saved["ended"]
         for name, layer in self.layers.items():
             kept = saved["layers"][name]
             layer.least, layer.mask = kept["least"], kept["mask"].to(layer.mask)

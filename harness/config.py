@@ -25,6 +25,35 @@ class MeasureConfig:
 
 
 @dataclass
+class TrainConfig:
+    """How ``task=prune`` trains; see docs/pruning.md.
+
+    The dense network gets ``dense_epochs`` at ``lr`` (or is read from the checkpoint ``dense``), then ``prune_epochs`` at ``prune_lr`` and
+    ``retrain_epochs`` falling from there to 0. ``probes``: densities at which the sparse kernels are timed for the projections;
+    ``reach``: share of a layer's largest speed-up at which its useful range ends.
+    """
+
+    dense: str | None = None
+    dense_epochs: int = 20
+    prune_epochs: int = 6
+    retrain_epochs: int = 4
+    batch: int = 64
+    lr: float = 0.05
+    prune_lr: float = 0.02
+    momentum: float = 0.9
+    decay: float = 5e-4
+    prune_decay: float = 1e-4
+    warmup: int = 100
+    augment: bool = True
+    amp: bool = False
+    probes: Any = field(default_factory=lambda: [0.02, 0.1, 0.3, 1.0])
+    checkpoint_every: int = 200
+    reach: float = 0.9
+    force: bool = False
+    skip_finished: bool = False
+
+
+@dataclass
 class RunConfig:
     """Every key of the command line. ``backend``, ``network`` and ``weights`` are Hydra groups."""
 
@@ -44,6 +73,11 @@ class RunConfig:
     hardware: str | None = None
     model: str = "auto"
     seed: int = 2017
+    net: Any = None
+    dataset: Any = None
+    pruner: Any = None
+    guide: Any = None
+    train: TrainConfig = field(default_factory=TrainConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     report: Any = None
     results: str = "results"
@@ -59,6 +93,8 @@ def check_keys(config: Mapping[str, Any], schema: type = RunConfig, prefix: str 
             raise InputError(f"unknown key {prefix + str(key)!r}; allowed: {', '.join(known)}.{did_you_mean(str(key), known)}")
         if key == "measure" and isinstance(value, Mapping):
             check_keys(value, MeasureConfig, "measure.")
+        if key == "train" and isinstance(value, Mapping):
+            check_keys(value, TrainConfig, "train.")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -95,6 +131,28 @@ def check_config(config: RunConfig) -> None:
             raise InputError(f"{name} is empty; allowed: a value, or leave {name}= out")
     if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
         raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
+
+
+def check_train(train: TrainConfig) -> None:
+    """As :func:`check_config`, for the keys of ``train``."""
+    for name, least in (
+        ("dense_epochs", 1),
+        ("prune_epochs", 1),
+        ("retrain_epochs", 0),
+        ("batch", 1),
+        ("warmup", 0),
+        ("checkpoint_every", 1),
+    ):
+        _whole(f"train.{name}", getattr(train, name), least)
+    for name in ("lr", "prune_lr", "momentum", "decay", "prune_decay"):
+        value = getattr(train, name)
+        if not (math.isfinite(value) and 0 <= value <= (1 if name == "momentum" else math.inf)):
+            raise InputError(f"train.{name} is {value}; allowed: a finite number of at least 0")
+    if not 0 < train.reach < 1:
+        raise InputError(f"train.reach is {train.reach}; allowed: between 0 and 1")
+    probes = as_list(train.probes)
+    if len(probes) < 2 or any(isinstance(p, bool) or not isinstance(p, int | float) or not 0 < p <= 1 for p in probes):
+        raise InputError(f"train.probes is {train.probes!r}; allowed: two or more densities, above 0 and up to 1")
 
 
 def _whole(name: str, value: Any, least: int) -> None:

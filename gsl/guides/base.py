@@ -149,7 +149,7 @@ class BaseGuide:
             "rules": dataclasses.asdict(self.rules),
             "last": self._last,
             "states": {name: str(state) for name, state in self.states.items()},
-            "log": [dataclasses.asdict(decision) for decision in self.log],
+            "log": [{**dataclasses.asdict(decision), "state": str(decision.state)} for decision in self.log],
         }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
-BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate")
+BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate", "prune")
+PRUNE_DEFAULTS = {"net": "alexnet_small", "dataset": "shapes", "pruner": "gmp", "guide": "gsl"}
 _QUOTED_KEYS = ("problem", "problems", "resume", "results", "hardware", "weights.path", "backend.path")
 _OPEN = ("options.", "weights.layers.")
 _YAML = re.compile(r"\.ya?ml$")
@@ -18,14 +19,19 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
 
     A plus never matters: Hydra needs one before ``backend`` (not in its defaults list) and before new keys of
     ``options`` and ``weights.layers``, and none elsewhere. No backend becomes the default where the task measures
-    one; ``network=my.yaml`` chooses the file; descriptors and paths are quoted for Hydra's grammar.
+    one, and the prune task's parts become theirs; ``network=my.yaml`` chooses the file; descriptors and paths are
+    quoted for Hydra's grammar.
     """
-    words = [_rewrite_one(word) for word in arguments]
+    pruning = "task=prune" in arguments
+    words = [_rewrite_one(re.sub(r"^\+?network\b", "net", word) if pruning else word) for word in arguments]
     flat = [word for group in words for word in group]
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
     chosen = any(word.startswith(("+backend=", "resume=")) and word != "resume=" for word in flat)
-    if task in BACKEND_TASKS and not chosen and not any(word in HELP_FLAGS for word in flat):
+    asks = any(word in HELP_FLAGS or (word.startswith("resume=") and word != "resume=") for word in flat)
+    if task in BACKEND_TASKS and not chosen and not asks:
         flat.append(f"+backend={DEFAULT_BACKEND}")
+    if pruning and not asks and not any(word.startswith("+experiment=") for word in flat):
+        flat += [f"+{key}={name}" for key, name in PRUNE_DEFAULTS.items() if not any(word.startswith(f"+{key}=") for word in flat)]
     return flat
 
 
@@ -36,7 +42,8 @@ def _rewrite_one(word: str) -> list[str]:
     key = key.lstrip("+")
     if key == "network" and _YAML.search(value):
         return ["network=file", f"network.path={quote(value)}"]
-    plus = "++" if key == "weights.layers" else "+" if key == "backend" or key.startswith(_OPEN) else ""
+    plain = "+" if key in ("backend", "experiment", *PRUNE_DEFAULTS) or key.startswith(_OPEN) else ""
+    plus = "++" if key == "weights.layers" else plain
     return [f"{plus}{key}={quote(value) if key in _QUOTED_KEYS else value}"]
 
 

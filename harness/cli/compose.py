@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,22 @@ def register() -> None:
         except Exception as error:
             print(f"breakeven: the options of backend {name!r} cannot be given here: {error}", file=sys.stderr)
             store.store(group="backend", name=name, node={"name": name}, provider=name)
+
+
+def register_parts() -> None:
+    """Put the options of every pruner and guide where Hydra finds them."""
+    store = ConfigStore.instance()
+    for group, specs in (("pruner", host().pruners()), ("guide", host().guides())):
+        for name, spec in specs.items():
+            options = {f.name: _default(f) for f in dataclasses.fields(spec.config) if f.init}
+            store.store(group=group, name=name, node={"name": name, **options}, provider=name)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """The default of an option; ??? where there is none, so that Hydra asks for it."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return "???" if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def compose_job(overrides: Sequence[str]) -> RunConfig:

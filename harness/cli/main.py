@@ -39,9 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    from harness.cli.compose import compose_job, register, resumed_job
+    from harness.cli.compose import compose_job, register, register_parts, resumed_job
 
     register()
+    if "task=prune" in words:
+        register_parts()
     overrides = [word for word in words if not word.startswith("-")]
     if any(word in _HYDRA_FLAGS or word.startswith("--cfg=") for word in words):
         if not any(word in HELP_FLAGS for word in words):

@@ -8,6 +8,7 @@ TASKS = {
     "calibrate": "harness.tasks.calibrate:run",
     "project": "harness.tasks.project:run",
     "validate": "harness.tasks.validate:run",
+    "prune": "harness.tasks.prune:run",
     "plugins": "harness.tasks.plugins:run",
     "doctor": "harness.tasks.doctor:run",
 }

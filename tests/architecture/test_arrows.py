@@ -25,6 +25,7 @@ OTHER_MEANING = {
     ("harness/tasks/doctor.py", "cpu"),
     ("harness/tasks/session.py", "cpu"),
     ("gsl/train.py", "cpu"),  # a device of PyTorch
+    ("gsl/checkpoint.py", "cpu"),
 }
 ENGINES = {"torch", "mkl", "pyopencl", "onnxruntime", "onnx", "openvino", "scipy", "matplotlib", "hypothesis", "pytest"}
 

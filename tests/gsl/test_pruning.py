@@ -147,7 +147,7 @@ def test_going_on_from_a_saved_state_gives_the_same_bits(torch, task):
         other, optimizer2, train2 = task()
         again = Pruning(other, optimizer2, pruner, GuideRules(period=10), outlooks, prune_steps=40, seed=9)
         file.seek(0)
-        saved = torch.load(file, weights_only=False)
+        saved = torch.load(file, weights_only=True)
         other.load_state_dict(saved["model"])
         optimizer2.load_state_dict(saved["optimizer"])
         again.load_state_dict(saved["pruning"])

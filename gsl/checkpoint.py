@@ -1,0 +1,54 @@
+"""Checkpoints that are whole or not there, and say where they were made."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from perfmodel import InputError
+
+
+def surroundings() -> dict[str, str]:
+    """What the bits of a training run depend on beside its configuration."""
+    isa = torch.backends.cpu.get_cpu_capability()
+    return {"threads": str(torch.get_num_threads()), "isa": isa, "torch": str(torch.__version__), "machine": platform.machine()}
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Replace ``path`` by ``state`` at once: a kill leaves the old file or the new one.
+
+    Raises :class:`InputError` with the system's reason.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            torch.save({**state, "surroundings": surroundings()}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; what was there before is kept") from None
+
+
+def load_checkpoint(path: Path, notice: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """What ``path`` holds; ``notice`` hears what differs from where it was made, as the result will then differ in its last bits.
+
+    Raises :class:`InputError` for a file that is none of ours.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        made = dict(state["surroundings"])
+    except Exception as error:
+        raise InputError(f"{str(path)!r} cannot be read as a checkpoint: {type(error).__name__}: {error}") from None
+    now = surroundings()
+    for name, value in made.items():
+        if now.get(name) != value:
+            notice(f"{name} is {now.get(name)}, the checkpoint was made with {value}: the result will not be equal bit by bit")
+    return state

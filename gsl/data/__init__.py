@@ -1,0 +1,1 @@
+"""Labelled images to train on; batches are a function of seed, epoch and step alone."""

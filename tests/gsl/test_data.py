@@ -1,0 +1,112 @@
+"""Data sets and batches: the same for everybody, and clear errors for what does not fit."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from gsl.data.folder import folder
+from gsl.data.idx import idx
+from gsl.data.shapes import KINDS, shapes
+from gsl.data.split import ArraySplit, Data, batches
+from perfmodel import InputError
+
+
+def write_idx(path, images, labels, prefix="train", pack=False):
+    n, h, w = images.shape
+    head = (2051).to_bytes(4, "big") + b"".join(v.to_bytes(4, "big") for v in (n, h, w))
+    files = {
+        f"{prefix}-images-idx3-ubyte": head + images.tobytes(),
+        f"{prefix}-labels-idx1-ubyte": (2049).to_bytes(4, "big") + len(labels).to_bytes(4, "big") + labels.astype(np.uint8).tobytes(),
+    }
+    for name, raw in files.items():
+        (path / (name + ".gz" * pack)).write_bytes(gzip.compress(raw) if pack else raw)
+
+
+@pytest.fixture
+def folder_of_idx(tmp_path, rng):
+    for prefix, count, pack in (("train", 30, True), ("t10k", 10, False)):
+        write_idx(tmp_path, rng.integers(0, 256, (count, 6, 5), np.uint8), np.arange(count) % 10, prefix, pack)
+    return tmp_path
+
+
+def test_shapes_are_the_same_every_time_and_of_ten_kinds():
+    first, again = shapes(60, 20, 20), shapes(60, 20, 20)
+    assert np.array_equal(first.train.images, again.train.images) and np.array_equal(first.test.labels, again.test.labels)
+    assert first.shape == (1, 28, 28) and first.classes == len(KINDS) == 10
+    assert not np.array_equal(first.train.images[:20], first.test.images)
+    images, labels = first.train.take(np.arange(5))
+    assert images.dtype == np.float32 and -1 <= images.min() < images.max() <= 1 and labels.dtype == np.int64
+
+
+def test_batches_are_a_function_of_seed_epoch_and_number():
+    data = shapes(100, 10, 10)
+
+    def all_of(seed=1, epoch=0, start=0):
+        return [(x.copy(), y.copy()) for x, y in batches(data.train, 16, seed, epoch, True, True, start)]
+
+    full = all_of()
+    assert len(full) == 6
+    for (x, y), (u, v) in zip(full[4:], all_of(start=4), strict=True):
+        assert np.array_equal(x, u) and np.array_equal(y, v)
+    assert not np.array_equal(full[0][1], all_of(epoch=1)[0][1]) and not np.array_equal(full[0][1], all_of(seed=2)[0][1])
+
+
+def test_augmentation_only_mirrors_and_shifts(rng):
+    images = rng.integers(0, 256, (8, 1, 9, 7), np.uint8)
+    images[:, :, :2] = images[:, :, -2:] = images[:, :, :, :2] = images[:, :, :, -2:] = 0
+    split = ArraySplit(images, np.arange(8))
+    plain = split.take(np.arange(8))[0]
+    for x, y in batches(split, 4, 3, 0, True):
+        for image, label in zip(x, y, strict=True):
+            assert np.array_equal(np.sort(image, None), np.sort(plain[label], None)), "a rim of background: nothing is lost"
+
+
+def test_idx_files_packed_or_not(folder_of_idx):
+    data = idx(str(folder_of_idx), train=20, validation=10)
+    assert (len(data.train), len(data.validation), len(data.test), data.shape) == (20, 10, 10, (1, 6, 5))
+
+
+def test_idx_errors_name_the_file_and_the_remedy(folder_of_idx, rng):
+    with pytest.raises(InputError, match="train \\+ validation is 31; allowed: at most 30"):
+        idx(str(folder_of_idx), train=21, validation=10)
+    with pytest.raises(InputError, match="train labels go from 0 to 9; allowed: 0 to 6"):
+        idx(str(folder_of_idx), train=20, validation=10, classes=7)
+    (folder_of_idx / "t10k-images-idx3-ubyte").write_bytes(b"\0" * 40)
+    with pytest.raises(InputError, match="begins with 0 and holds 40 bytes; allowed: an IDX file of kind 2051"):
+        idx(str(folder_of_idx), train=20, validation=10)
+    write_idx(folder_of_idx, rng.integers(0, 256, (9, 6, 5), np.uint8), np.arange(10), "t10k")
+    with pytest.raises(InputError, match="9 t10k images and 10 labels"):
+        idx(str(folder_of_idx), train=20, validation=10)
+    with pytest.raises(InputError, match="apt-get install dataset-fashion-mnist"):
+        idx(str(folder_of_idx / "nowhere"))
+
+
+def test_image_folder(tmp_path, rng):
+    image = pytest.importorskip("PIL.Image", reason="image folders need Pillow")
+    for part, count in (("train", 10), ("val", 3)):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8)).save(tmp_path / part / name / f"{i}.png")
+    data = folder(str(tmp_path), size=16)
+    assert (len(data.train), len(data.validation), len(data.test), data.classes) == (18, 2, 6, 2)
+    images, labels = data.test.take(np.array([0, 5]))
+    assert images.shape == (2, 3, 16, 16) and labels.tolist() == [0, 1]
+    (tmp_path / "val" / "mouse").mkdir()
+    with pytest.raises(InputError, match="has class 'mouse'; allowed: those of train: cat, dog"):
+        folder(str(tmp_path), size=16)
+    with pytest.raises(InputError, match="a folder with train/CLASS/ and test/CLASS/"):
+        folder(str(tmp_path / "train"))
+
+
+def test_splits_that_do_not_fit_are_refused():
+    good = ArraySplit(np.zeros((4, 1, 5, 5), np.uint8), np.arange(4))
+    with pytest.raises(InputError, match="the test split is empty"):
+        Data("mine", 4, (1, 5, 5), good, good, ArraySplit(good.images[:0], good.labels[:0])).check()
+    with pytest.raises(InputError, match=r"train images have shape \(1, 5, 5\); allowed: \(3, 5, 5\)"):
+        Data("mine", 4, (3, 5, 5), good, good, good).check()
+    with pytest.raises(InputError, match="labels go from 0 to 3; allowed: 0 to 1"):
+        Data("mine", 2, (1, 5, 5), good, good, good).check()
