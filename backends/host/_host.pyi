@@ -34,3 +34,16 @@ def im2col_gemm(
     gemm: int,
     /,
 ) -> float: ...
+def winograd(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    bias: NDArray[Any] | None,
+    input: NDArray[Any],
+    product: NDArray[Any],
+    staging: NDArray[Any],
+    job: NDArray[Any],
+    weights: NDArray[Any],
+    gemm: int,
+    isa: str = ...,
+    /,
+) -> float: ...

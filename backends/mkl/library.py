@@ -31,6 +31,10 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "cblas_sgemm_pack_get_size": (ctypes.c_size_t, (_INT,) * 4),
     "cblas_sgemm_pack": (None, (*[_INT] * 6, _FLOAT, _POINTER, _INT, _POINTER)),
     "cblas_sgemm_compute": (None, (*[_INT] * 6, _POINTER, _INT, _POINTER, _INT, _FLOAT, _POINTER, _INT)),
+    "cblas_sgemm_batch_strided": (
+        None,
+        (*[_INT] * 6, _FLOAT, _POINTER, _INT, _INT, _POINTER, _INT, _INT, _FLOAT, _POINTER, _INT, _INT, _INT),
+    ),
     "cblas_cgemm_batch_strided": (
         None,
         (*[_INT] * 6, _POINTER, _POINTER, _INT, _INT, _POINTER, _INT, _INT, _POINTER, _POINTER, _INT, _INT, _INT),

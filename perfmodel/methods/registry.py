@@ -17,7 +17,7 @@ MODELS: dict[str, MethodModel] = {
     "dense/im2col": Dense("im2col"),
     "direct_sparse": DirectSparse(),
     "lowered_sparse": LoweredSparse(),
-    "winograd": Winograd(),
+    "winograd": Winograd(None),
     "fft": Fft(),
 }
 

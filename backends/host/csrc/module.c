@@ -1,5 +1,4 @@
 /* Python binding of the host probes and of im2col; every argument is checked before memory is touched. */
-#include <Python.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,15 +6,15 @@
 #include "cpu.h"
 #include "finish.h"
 #include "gemm.h"
-#include "probe.h"
+#include "module.h"
 
 #define MOST_SAMPLES 64
 
 static const probe_set *available[3];
 static int available_count;
-static const probe_set *best; /* of this processor */
+const probe_set *best;
 
-static const probe_set *find_set(const char *name) {
+const probe_set *find_set(const char *name) {
   for (int i = 0; i < available_count; i++)
     if (!strcmp(name, available[i]->name)) return available[i];
   PyErr_Format(PyExc_ValueError, "isa is '%s'; allowed: one of isas()", name);
@@ -277,6 +276,7 @@ static PyMethodDef methods[] = {
      "im2col_gemm(x, y, bias, columns, product, geometry, job, weights, gemm) -> seconds of the products alone.\n\n"
      "job: 8 int32: mb g oc identity blocks transposed packed relu; weights: g addresses (uint64); gemm: address of cblas_sgemm,\n"
      "or of cblas_sgemm_compute where packed. columns and product are scratch."},
+    {"winograd", py_winograd, METH_VARARGS, WINOGRAD_TEXT},
     {"finish", py_finish, METH_VARARGS,
      "finish(source, target, bias, channels, pixels, offset, stride, relu): target[c][p] = act(source[p][c] + bias[c]).\n\n"
      "Row c of the target starts at float offset + c * stride. source None: in place; bias may be None."},

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "winograd.h"
+
 /* Geometry of a convolution as im2col needs it: benchdnn's letters, dilation counted from 0. */
 typedef struct {
   int32_t ic, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow;
@@ -28,6 +30,7 @@ typedef struct {
   double (*fma_load)(float *buffer, size_t floats, long passes);
   /* Columns of output rows y0..y1 for channels c0..c1 of one image: row (c, r, s), column (y - y0, x). */
   void (*im2col)(const geometry *g, const float *image, float *columns, int c0, int c1, int y0, int y1);
+  winograd_transforms winograd;
 } probe_set;
 
 extern const probe_set probes_portable;

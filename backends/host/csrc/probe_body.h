@@ -154,4 +154,6 @@ static void im2col(const geometry *g, const float *image, float *columns, int c0
   }
 }
 
-const probe_set SET = {SET_NAME, peak, read_passes, triad, fma_load, im2col};
+#include "winograd_body.h"
+
+const probe_set SET = {SET_NAME, peak, read_passes, triad, fma_load, im2col, {winograd_in, winograd_out}};
