@@ -22,7 +22,7 @@ def breakeven_backends() -> list[BackendSpec]:
         BackendSpec(
             name="mkl",
             factory="backends.mkl.backend:MklBackend",
-            summary="Intel MKL: im2col + SGEMM (the paper's baseline), sparse BLAS on the lowered input",
+            summary="Intel MKL: im2col + SGEMM (the paper's baseline), Winograd, FFT, sparse BLAS on the lowered input",
             contract=1,
             extra="mkl",
             requires=("mkl",),
