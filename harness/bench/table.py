@@ -80,15 +80,25 @@ def _times(ratio: float | None) -> str:
 
 
 def _totals(rows: Sequence[Row], chosen: str) -> Iterator[str]:
-    """A line a kernel: all layers together and the geometric mean, each naming its baseline."""
+    """A line a kernel, and a density and batch where layers come at several: totals and geometric means, baselines named."""
     for kernel in dict.fromkeys(row.kernel for row in rows if row.backend == chosen and row.speedup):
         mine = [row for row in rows if row.backend == chosen and row.kernel == kernel and row.status == "passed"]
-        paper = [(row, row.paper_baseline) for row in mine if row.paper_baseline]
-        parts = [_ratio([(row, row.baseline) for row in mine if row.baseline], "the fastest dense kernel of each layer")]
-        parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
-        shares = [r.useful_gflops / r.peak_gflops for r in mine if r.useful_gflops and r.peak_gflops]
-        parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
-        yield f"{kernel}: " + "; ".join(part for part in parts if part)
+        repeated = len({row.layer for row in mine}) < len(mine)
+        groups: dict[str, list[Row]] = {}
+        for row in mine:
+            groups.setdefault(f" density {row.density:.2g} batch {row.batch}" if repeated else "", []).append(row)
+        for label, group in groups.items():
+            yield f"{kernel}{label}: {_total(group)}"
+
+
+def _total(group: Sequence[Row]) -> str:
+    """What a group of rows gains over each baseline, and its share of the peak."""
+    paper = [(row, row.paper_baseline) for row in group if row.paper_baseline]
+    parts = [_ratio([(row, row.baseline) for row in group if row.baseline], "the fastest dense kernel of each layer")]
+    parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
+    shares = [r.useful_gflops / r.peak_gflops for r in group if r.useful_gflops and r.peak_gflops]
+    parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
+    return "; ".join(part for part in parts if part)
 
 
 def _ratio(pairs: Sequence[tuple[Row, Baseline]], name: str) -> str:
