@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backends.cpu.generated import ISA, VARIANT, GeneratedPlan, RefusedError, better_across_images, obstacle, too_much_code
-from backends.cpu.isa import chosen_isa
+from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, better_across_images, generates, obstacle, too_much_code
+from backends.cpu.isa import builds_of, chosen_isa
 from backends.cpu.plan import CpuPlan
 from backends.cpu.planner import Planner
 from backends.host.backend import HostBackend
 from harness.contract import BackendConfig, KernelSpec, PlanRequest
 from perfmodel.errors import InputError
+from perfmodel.kernel import KernelParameters
 
 _OPTIONS = {
     "tune": "time the best few candidates and remember the winner on disk (under 2 s a layer)",
@@ -21,6 +22,10 @@ _OPTIONS = {
 _OVERHEADS = {"generated": (1.2, 3.7), "compiled": (1.9, 1.5)}
 """alpha: 0.9 of the peak, as good dense code reaches, over the useful share in docs/kernels.md; beta: 15 bytes of code and value a
 non-zero, or 6 of value and offset, over the 4 of a weight."""
+
+
+_MODELS = {True: "backends.cpu.model:GeneratedOrTiled", False: ""}
+"""With and without generated code."""
 
 
 class CpuBackend(HostBackend):
@@ -45,9 +50,18 @@ class CpuBackend(HostBackend):
         self._planner = Planner(self.isa, threads)
 
     def kernels(self) -> tuple[KernelSpec, ...]:
-        """The kernels with the overheads of the instruction set in use."""
-        alpha, beta = _OVERHEADS["generated" if self.isa == ISA else "compiled"]
-        return tuple(replace(spec, alpha=alpha, beta=beta) if spec.sparse else spec for spec in self.specs)
+        """The kernels with the model, the overheads and the vectors of the instruction set in use."""
+        generated = generates(self.isa)
+        alpha, beta = _OVERHEADS["generated" if generated else "compiled"]
+        widest, *others = builds_of(self.isa)
+        narrower = tuple(build.lanes for build in others if build.lanes < widest.lanes)
+        shape = KernelParameters(lanes=widest.lanes, tile=widest.max_tile, narrower=narrower)
+        return tuple(
+            replace(spec, alpha=alpha, beta=beta, model=_MODELS[generated], parameters=replace(shape, alpha=alpha, beta=beta))
+            if spec.sparse
+            else replace(spec, parameters=shape)
+            for spec in self.specs
+        )
 
     def _prepare(self, request: PlanRequest) -> CpuPlan | GeneratedPlan:
         """Generated code where it is possible and asked for, or likely to win; else the compiled kernels."""
@@ -55,7 +69,7 @@ class CpuBackend(HostBackend):
         if forced not in (None, VARIANT):
             return self._tiled(request)
         reason = obstacle(request, self.isa)
-        if reason is None and (forced or not (too_much_code(request) or better_across_images(request.problem))):
+        if reason is None and (forced or not (too_much_code(request.problem, request.density) or better_across_images(request.problem))):
             try:
                 generated = GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
                 return generated if forced else self._compare(request, generated)

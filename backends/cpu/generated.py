@@ -30,9 +30,14 @@ def obstacle(request: PlanRequest, isa: str) -> str | None:
     return _kernels.obstacle()
 
 
-def too_much_code(request: PlanRequest) -> bool:
+def generates(isa: str) -> bool:
+    """Whether this machine can have generated code on ``isa``."""
+    return isa == ISA and _kernels.obstacle() is None
+
+
+def too_much_code(problem: Problem, density: float) -> bool:
     """Whether the code would outgrow the last-level cache and be read from memory at every call."""
-    return request.density * request.problem.weight_count * _CODE_BYTES > this_machine().caches[2]
+    return density * problem.weight_count * _CODE_BYTES > this_machine().caches[2]
 
 
 def better_across_images(problem: Problem) -> bool:

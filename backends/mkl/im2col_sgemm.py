@@ -21,6 +21,7 @@ SPEC = KernelSpec(
     "dense",
     "im2col in C, then MKL's SGEMM for each image and group; the fastest of four forms of the product",
     paper_baseline=True,
+    model="dense/im2col",
     options={
         "variant": "form of the product: plain, packed, transposed or transposed_packed; default: the fastest as timed at prepare",
         "tune": "False takes the plain form without timing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from typing import Any
@@ -83,6 +84,12 @@ class OneDnnBackend(HostBackend):
     def available(cls, config: BackendConfig) -> Support:
         """Whether PyTorch is installed."""
         return engine_support("oneDNN", "torch", "torch")
+
+    def kernels(self) -> tuple[KernelSpec, ...]:
+        """Every kernel; on one thread PyTorch does some 1x1 layers of NCHW arrays without oneDNN, which another model tells."""
+        if self.threads > 1:
+            return self.specs
+        return dataclasses.replace(NCHW, model="backends.onednn.model:OneThreadConv"), CHANNELS_LAST
 
     def _prepare(self, request: PlanRequest) -> Plan:
         return OneDnnPlan(request, self.name, self.threads, self._torch)

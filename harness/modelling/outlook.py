@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.contract import Hardware, InputError, KernelSpec, Problem
 from harness.modelling import store
 from harness.modelling.store import ModelledKernel
 from perfmodel import project as model
-from perfmodel.project import Projection
+from perfmodel.project import Choice, Projection
 from perfmodel.useful import UsefulRange
 
 
@@ -48,6 +50,28 @@ def project(
     if kernel is None:
         return model.project_paper(problem, density, hardware, spec.alpha, spec.beta)
     return model.project(problem, density, kernel.hardware, kernel.contender, dense.seconds)
+
+
+def choose(
+    problem: Problem,
+    density: float,
+    spec: KernelSpec,
+    kernel: ModelledKernel | None,
+    others: Sequence[ModelledKernel],
+    hardware: Hardware,
+    dense: Dense,
+) -> Choice:
+    """The fastest of this kernel, ``others`` and the dense time; each by the peak of its own device. Errors as above."""
+    found = [dataclasses.replace(project(problem, density, spec, kernel, hardware, dense), name=kernel.name if kernel else spec.name)]
+    for other in others:
+        if other.exact and other.name != found[0].name:
+            with suppress(InputError):
+                found.append(model.project(problem, density, other.hardware, other.contender, dense.seconds))
+    if not any(projection.name == dense.name for projection in found):
+        t = dense.seconds
+        found.append(Projection(t, t, t, "compute", 1.0, "dense", t, density, name=dense.name))
+    best, *slower = sorted(found, key=lambda projection: projection.median_s)
+    return Choice(best, slower[0].median_s / best.median_s, tuple(slower))
 
 
 def useful_range(problem: Problem, spec: KernelSpec, kernel: ModelledKernel | None, hardware: Hardware, dense: Dense) -> UsefulRange:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench.breakeven import STEPS, as_json, find_break_even
+from harness.bench.breakeven import STEPS, BreakEven, as_json, find_break_even
 from harness.bench.cases import choose_layers
 from harness.config import RunConfig, as_list
-from harness.contract import BreakevenError, InputError, KernelSpec
+from harness.contract import BreakevenError, InputError, KernelSpec, Problem
+from harness.modelling.store import find
 from harness.networks import Layer
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
 from harness.tasks.session import Session, run_session
 from harness.weights import open_source
+from perfmodel.project import useful_range
+
+CLOSE = 0.05
 
 
 def run(config: RunConfig) -> int:
@@ -45,24 +50,49 @@ def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
                 if key in finished:
                     continue
                 try:
-                    found = as_json(find_break_even(layer, batch, (field.chosen, kernel), field, source, config, session.tick))
+                    measured = find_break_even(layer, batch, (field.chosen, kernel), field, source, config, session.tick)
+                    found = as_json(measured) | {"projected": _projected(measured, layer.problem.with_batch(batch), session)}
                 except BreakevenError as error:
                     found = {"layer": layer.name, "kernel": kernel.name, "error": str(error)}
                 session.folder.note("break_even", key, found)
         session.complete(number * (STEPS + 2))
 
 
+def _projected(measured: BreakEven, problem: Problem, session: Session) -> float | None:
+    """Break-even sparsity by the model, against the dense kernel that was measured; None where one of both is not calibrated."""
+    base, threads = measured.baseline, session.config.threads
+    sparse = find(session.field.chosen.spec.name, measured.kernel, threads)
+    dense = find(base.backend, base.kernel, threads) if base else None
+    if sparse is None or dense is None:
+        return None
+    found = useful_range(problem, sparse.hardware, sparse.contender, [dense.contender])
+    return 1.0 if found.high is None else 1.0 - found.high
+
+
+def _agreement(entries: Iterable[Mapping[str, Any]]) -> str:
+    """How many projections lie within 5 points of the measurement; a kernel that pays everywhere breaks even at 0, nowhere at 1."""
+    near = []
+    for entry in entries:
+        if entry.get("projected") is None or "error" in entry:
+            continue
+        measured = entry["sparsity"] if entry["sparsity"] is not None else (0.0 if "every" in str(entry["reason"]) else 1.0)
+        near.append(abs(entry["projected"] - measured) <= CLOSE)
+    return f"projected within {CLOSE * 100:.0f} points in {sum(near)} of {len(near)} layers ({sum(near) / len(near):.0%})" if near else ""
+
+
 def _conclude(folder: RunFolder, console: Console) -> int:
     found = folder.record.extra.get("break_even", {})
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("layer", "dense us", "by", "break-even sparsity", "bracket", "note"):
-        table.add_column(name, justify="right" if name in ("dense us", "break-even sparsity") else "left")
+    for name in ("layer", "dense us", "by", "break-even sparsity", "bracket", "projected", "note"):
+        table.add_column(name, justify="right" if name in ("dense us", "break-even sparsity", "projected") else "left")
     for key, entry in found.items():
         table.add_row(key, *_cells(entry))
     console.print(table)
     known = [entry["sparsity"] for entry in found.values() if entry.get("sparsity") is not None]
     if known:
         console.print(f"median break-even sparsity {statistics.median(known):.0%} over {len(known)} of {len(found)}")
+    if text := _agreement(found.values()):
+        console.print(text)
     return EXIT_ROW_FAILED if any("error" in entry for entry in found.values()) else EXIT_OK
 
 
@@ -74,5 +104,6 @@ def _cells(entry: dict[str, object]) -> list[str]:
         f"{base['backend']} {base['kernel']}" if named and isinstance(base, dict) else "-",
         f"{sparsity:.0%}" if isinstance(sparsity, float) else "-",
         f"{1 - high:.1%} to {1 - low:.1%}" if isinstance(low, float) and isinstance(high, float) else "-",
+        f"{projected:.0%}" if isinstance(projected := entry.get("projected"), float) else "-",
         str(entry.get("error") or entry.get("reason") or ""),
     ]

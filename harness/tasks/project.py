@@ -17,13 +17,13 @@ from harness.config import RunConfig, as_list
 from harness.console import out
 from harness.contract import Hardware, InputError, KernelSpec, Problem
 from harness.files import make_folder
-from harness.modelling.outlook import Dense, fastest_dense, find_kernel, project, useful_range
+from harness.modelling.outlook import Dense, choose, fastest_dense, find_kernel, project, useful_range
 from harness.modelling.store import ModelledKernel, load_all
 from harness.plugins import host
 from harness.report.plots import Curve, plot_speedups
 from harness.tasks import EXIT_OK
 from perfmodel import load_hardware
-from perfmodel.project import Projection
+from perfmodel.project import Choice, Projection
 from perfmodel.useful import UsefulRange
 
 CURVE = tuple(10 ** (-2 + step / 10) for step in range(21))
@@ -46,6 +46,10 @@ class Source:
     def project(self, problem: Problem, density: float) -> Projection:
         """One projection."""
         return project(problem, density, self.spec, self.kernel, self.hardware, self.dense(problem))
+
+    def choose(self, problem: Problem, density: float) -> Choice:
+        """The fastest of this kernel, every calibrated one and the dense time."""
+        return choose(problem, density, self.spec, self.kernel, self.rivals, self.hardware, self.dense(problem))
 
     def useful_range(self, problem: Problem) -> UsefulRange:
         """The useful range."""
@@ -108,8 +112,19 @@ def _title(source: Source) -> str:
 
 def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: Sequence[float]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("layer", "problem", "dense us", "by", "useful density", "break-even sparsity", *(f"x {d:g}" for d in densities), "bound"):
-        table.add_column(name, justify="left" if name in ("layer", "problem", "by", "bound") else "right", overflow="fold")
+    for name in (
+        "layer",
+        "problem",
+        "dense us",
+        "by",
+        "useful density",
+        "break-even sparsity",
+        *(f"x {d:g}" for d in densities),
+        "bound",
+        *(f"fastest at {d:g}" for d in densities),
+    ):
+        words = name in ("layer", "problem", "by", "bound") or name.startswith("fastest")
+        table.add_column(name, justify="left" if words else "right", overflow="fold")
     for name, problem in problems:
         dense, found = source.dense(problem), source.useful_range(problem)
         projections = [source.project(problem, density) for density in densities]
@@ -122,8 +137,15 @@ def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: S
             _break_even(found),
             *(_speedup(projection) for projection in projections),
             projections[-1].bound,
+            *(_fastest(source, problem, density) for density in densities),
         )
     return table
+
+
+def _fastest(source: Source, problem: Problem, density: float) -> str:
+    """The fastest of all kernels that the model knows, and how many times as long the next one takes."""
+    choice = source.choose(problem, density)
+    return f"{choice.best.name} x{choice.margin:.2f}"
 
 
 def _break_even(found: UsefulRange) -> str:

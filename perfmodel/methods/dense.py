@@ -11,6 +11,8 @@ from perfmodel.kernel import KernelParameters
 from perfmodel.methods.base import FLOAT, MethodModel, activation_bytes, byte_cost, call_cost, lowered_bytes
 from perfmodel.problem import Problem
 
+_KEPT_BYTES = 4 * 1024 * 1024
+
 
 class Dense(MethodModel):
     """Terms of a dense kernel; its time does not depend on the density.
@@ -18,7 +20,8 @@ class Dense(MethodModel):
     ``multiply``: FLOP, output channels of a group rounded up to whole vectors (direct) or to the 4 rows of a register
     block (im2col); ``update``: bytes of sums loaded and stored, once for every 384 taps: what short reductions pay;
     ``lower``: bytes of the lowered input (im2col), or of input and output laid out in blocks (direct); ``weights``,
-    ``activations``: bytes read and written; ``group``: matrix products (im2col) or groups (direct); ``call``: 1.
+    ``activations``: bytes read and written; ``memory``: those beyond 4 MiB, more than caches, and pages kept for reuse, hold;
+    ``group``: matrix products (im2col) or groups (direct); ``call``: 1.
     """
 
     method = "dense"
@@ -28,6 +31,7 @@ class Dense(MethodModel):
         "lower": "bandwidth",
         "weights": "bandwidth",
         "activations": "bandwidth",
+        "memory": "bandwidth",
         "group": "overhead",
         "call": "overhead",
     }
@@ -62,6 +66,7 @@ class Dense(MethodModel):
             "lower": lowered_bytes(p) if self.algorithm == "im2col" else x + y,
             "weights": float(FLOAT * p.weight_count),
             "activations": x + y,
+            "memory": max(0.0, x + y - _KEPT_BYTES),
             "group": float(p.g * (p.mb if self.algorithm == "im2col" else 1)),
             "call": 1.0,
         }
@@ -74,6 +79,7 @@ class Dense(MethodModel):
             "lower": 2 * byte_cost(hardware, "l3") if self.algorithm == "im2col" else 0.0,
             "weights": byte_cost(hardware, "l3"),
             "activations": byte_cost(hardware, "l3"),
+            "memory": byte_cost(hardware, "memory"),
             "group": 0.0,
             "call": call_cost(hardware),
         }

@@ -9,6 +9,7 @@ from perfmodel.methods.base import MethodModel
 from perfmodel.methods.dense import Dense
 from perfmodel.methods.direct_sparse import DirectSparse
 from perfmodel.methods.fft import Fft
+from perfmodel.methods.generated_sparse import GeneratedSparse
 from perfmodel.methods.lowered_sparse import LoweredSparse
 from perfmodel.methods.winograd import Winograd
 
@@ -16,6 +17,7 @@ MODELS: dict[str, MethodModel] = {
     "dense": Dense("direct"),
     "dense/im2col": Dense("im2col"),
     "direct_sparse": DirectSparse(),
+    "direct_sparse/generated": GeneratedSparse(),
     "lowered_sparse": LoweredSparse(),
     "winograd": Winograd(None),
     "fft": Fft(),
