@@ -10,7 +10,7 @@ import pytest
 from perfmodel import Hardware, InputError, Problem, Quantity
 from perfmodel.calibrate import Sample, calibrate
 from perfmodel.kernel import KernelParameters
-from perfmodel.methods import Dense, DirectSparse, Fft, LoweredSparse, LowRank, Winograd
+from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, LoweredSparse, LowRank, Winograd
 from perfmodel.probes import probe_design
 from perfmodel.quantities import outside
 
@@ -26,7 +26,16 @@ HARDWARE = Hardware(
 )
 KERNEL = KernelParameters(lanes=16, tile=28)
 HELD_OUT = ["g2ic96ih27oc256kh5ph2", "ic256ih13oc384kh3ph1", "ic64ih56oc192kh3ph1", "ic192ih7oc384kh3ph1", "ic480ih14oc192kh1"]
-MODELS = [DirectSparse(), LoweredSparse(), Dense("im2col"), Dense("direct"), Winograd(4), Fft(16), LowRank("tucker2", 16)]
+MODELS = [
+    DirectSparse(),
+    GeneratedSparse(),
+    LoweredSparse(),
+    Dense("im2col"),
+    Dense("direct"),
+    Winograd(4),
+    Fft(16),
+    LowRank("tucker2", 16),
+]
 
 
 def truth(model, seed: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from perfmodel import Hardware, InputError, MissingNumberError, Problem, Quantity
 from perfmodel.kernel import KernelParameters
-from perfmodel.methods import Dense, DirectSparse, Fft, LoweredSparse, LowRank, Winograd
+from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, LoweredSparse, LowRank, Winograd
 from perfmodel.methods.base import byte_cost
 from perfmodel.tiling import Counts
 
@@ -25,7 +25,7 @@ HARDWARE = Hardware(
 )
 KERNEL = KernelParameters(lanes=16, tile=28)
 CONV3 = Problem.parse("ic256ih13oc384kh3ph1")
-SPARSE = [DirectSparse(), LoweredSparse(), Winograd(2, sparse=True), Winograd(4, sparse=True)]
+SPARSE = [DirectSparse(), GeneratedSparse(), LoweredSparse(), Winograd(2, sparse=True), Winograd(4, sparse=True)]
 DENSE = [Dense("im2col"), Dense("direct"), Winograd(2), Winograd(4), Fft(), Fft(16), LowRank("tucker2", (32, 48)), LowRank("cp", 40)]
 PROBLEMS = ["ic256ih13oc384kh3ph1", "mb3ic7ih9iw5oc5kh3kw3ph1pw1", "mb16ic3ih12oc1kh3", "ic1ih3oc1kh3"]
 

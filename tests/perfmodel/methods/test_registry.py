@@ -22,7 +22,10 @@ def test_a_class_may_come_from_anywhere():
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("magic", "unknown model 'magic'; allowed: dense, dense/im2col, direct_sparse, direct_sparse/generated, lowered_sparse, winograd, fft"),
+        (
+            "magic",
+            "unknown model 'magic'; allowed: dense, dense/im2col, direct_sparse, direct_sparse/generated, lowered_sparse, winograd, fft",
+        ),
         ("perfmodel:Problem", "model 'perfmodel:Problem' cannot be loaded: "),
         ("perfmodel:Nothing", "model 'perfmodel:Nothing' cannot be loaded: "),
         ("not_there:Model", "model 'not_there:Model' cannot be loaded: No module named 'not_there'"),
