@@ -23,7 +23,6 @@ _OVERHEADS = {"generated": (1.2, 3.7), "compiled": (1.9, 1.5)}
 """alpha: 0.9 of the peak, as good dense code reaches, over the useful share in docs/kernels.md; beta: 15 bytes of code and value a
 non-zero, or 6 of value and offset, over the 4 of a weight."""
 
-
 _MODELS = {True: "backends.cpu.model:GeneratedOrTiled", False: ""}
 """With and without generated code."""
 

