@@ -10,6 +10,7 @@ from perfmodel import Hardware, InputError, MissingNumberError, Problem, Quantit
 from perfmodel.kernel import KernelParameters
 from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, LoweredSparse, LowRank, Winograd
 from perfmodel.methods.base import byte_cost
+from perfmodel.methods.winograd import tile_work
 from perfmodel.tiling import Counts
 
 HARDWARE = Hardware(
@@ -153,6 +154,13 @@ def test_winograd_saves_what_the_literature_says(m, gain):
     terms = Winograd(m).terms(problem, 1.0, KERNEL)
     assert problem.flops / terms["multiply"] == pytest.approx(gain)
     assert terms["transform"] == (56 // m) ** 2 * 64 * {2: 32 + 24, 4: 156 + 90}[m]
+
+
+@pytest.mark.parametrize(("text", "m"), [("ic64ih56oc64kh3ph1", 4), ("ic512ih7oc512kh3ph1", 2), ("mb16ic512ih7oc512kh3ph1", 4)])
+def test_winograd_without_a_tile_takes_the_one_with_less_work(text, m):
+    problem = Problem.parse(text)
+    assert Winograd(None).terms(problem, 1.0, KERNEL) == Winograd(m).terms(problem, 1.0, KERNEL)
+    assert tile_work(problem, m) < tile_work(problem, 6 - m)
 
 
 def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
