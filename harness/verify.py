@@ -22,6 +22,14 @@ class Verdict:
     reason: str = ""
 
 
+def relative_error(weight: Array, other: Array) -> float:
+    """Frobenius norm of the difference over that of ``weight``, 0 for two zeros; infinite for another shape, NaN or infinity."""
+    if other.shape != weight.shape or not np.isfinite(other).all():
+        return float("inf")
+    off, norm = float(np.linalg.norm(weight.astype(np.float64) - other)), float(np.linalg.norm(weight.astype(np.float64)))
+    return off / norm if norm else (float("inf") if off else 0.0)
+
+
 def compare(result: Array, exact: Array, scale: Array, rtol: float, floor: float = 0.0) -> Verdict:
     """Judge ``result`` against ``exact``; ``scale`` is the convolution of absolute values, all of one shape.
 

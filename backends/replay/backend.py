@@ -32,6 +32,7 @@ class ReplayPlan(Plan):
         self._weight = request.weight.astype(np.float64).reshape(request.problem.g, request.problem.oc // request.problem.g, -1)
         self._bias = None if request.bias is None else request.bias.copy()
         self._timed, self._path = timed, path
+        self.approximation = timed.row.approximation_error
 
     def run_clocked(self, x: Array, out: Array | None = None) -> tuple[Array, Clocks]:
         """The result for ``x``, with the recorded clocks; errors as :meth:`Plan.run`."""

@@ -12,7 +12,7 @@ from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, St
 from harness.measuring import Samples
 from harness.verify import Verdict
 from harness.workers import WorkerProcess
-from harness.workers.service import Prepared
+from harness.workers.service import Prepared, Truth
 
 
 @dataclass
@@ -25,13 +25,14 @@ class Entry:
     status: Status | None = None
     reason: str = ""
     prepared: Prepared | None = None
+    truth: Truth | None = None
     verdict: Verdict | None = None
     samples: Samples = field(default_factory=Samples)
     measurement: Measurement | None = None
     _home: WorkerProcess | None = None
 
-    def call(self, method: str) -> Any:
-        """Call ``method`` for this kernel in its worker.
+    def call(self, method: str, *args: Any) -> Any:
+        """Call ``method`` for this kernel in its worker, with ``args`` after its name.
 
         A worker that another kernel killed is replaced, and this kernel prepared and warmed up there.
         """
@@ -42,7 +43,7 @@ class Entry:
             self._home = worker
             if moved:
                 worker.call("warm_up", self.kernel.name, timeout_s=seconds)
-        return worker.call(method, self.kernel.name, timeout_s=seconds)
+        return worker.call(method, self.kernel.name, *args, timeout_s=seconds)
 
     @property
     def options(self) -> dict[str, Any]:

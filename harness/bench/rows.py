@@ -56,6 +56,8 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
     timed = m is not None and entry.status in ("passed", "mistrusted")
     mistrusted = timed and m is not None and m.status == "mistrusted"
     seconds = m.median_s if timed and m else None
+    stated = entry.prepared.approximation if entry.prepared else None
+    comparable = seconds if entry.kernel.exact or stated is not None else None
     useful = case.problem.flops * (case.density or 0.0)
     return Row(
         layer=case.layer.name,
@@ -79,10 +81,11 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
         effective_gflops=case.problem.flops / seconds / 1e9 if seconds else None,
         peak_gflops=m.peak_gflops if timed and m else None,
         baseline=best,
-        speedup=best.end_to_end_s / seconds if best and seconds else None,
+        speedup=best.end_to_end_s / comparable if best and comparable else None,
         paper_baseline=paper,
-        paper_speedup=paper.end_to_end_s / seconds if paper and seconds else None,
+        paper_speedup=paper.end_to_end_s / comparable if paper and comparable else None,
         projected_speedup=_projected(case, entry, hardware),
+        approximation_error=stated,
         max_error=entry.verdict.max_error if entry.verdict else None,
         tolerance=entry.verdict.tolerance if entry.verdict else None,
         pattern=weights.pattern,

@@ -64,7 +64,7 @@ def _cells(row: Row) -> list[str]:
         "-" if row.density is None else f"{row.density:.3f}",
         microseconds(row.baseline.end_to_end_s) if row.baseline else "-",
         f"{row.baseline.backend} {row.baseline.kernel}" if row.baseline else "-",
-        row.kernel or "-",
+        _kernel(row),
         microseconds(row.end_to_end_s),
         _times(row.speedup),
         _times(row.paper_speedup),
@@ -73,6 +73,11 @@ def _cells(row: Row) -> list[str]:
         share,
         f"[{STATUS_STYLES[row.status]}]{row.status}[/]",
     ]
+
+
+def _kernel(row: Row) -> str:
+    """Its name, and the error that an inexact one states."""
+    return (row.kernel or "-") + ("" if row.approximation_error is None else f" (error {row.approximation_error:.1%})")
 
 
 def _times(ratio: float | None) -> str:
@@ -97,6 +102,8 @@ def _total(group: Sequence[Row]) -> str:
     parts = [_ratio([(row, row.baseline) for row in group if row.baseline], "the fastest dense kernel of each layer")]
     parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
     shares = [r.useful_gflops / r.peak_gflops for r in group if r.useful_gflops and r.peak_gflops]
+    errors = [row.approximation_error for row in mine if row.approximation_error is not None]
+    parts += [f"weights off by up to {max(errors):.1%}"] if errors else []
     parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
     return "; ".join(part for part in parts if part)
 

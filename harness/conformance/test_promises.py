@@ -13,6 +13,7 @@ from harness.conformance.test_results import check
 from harness.contract import InputError, Problem, Status
 from harness.contract.kernel import Method
 from harness.contract.plan import Array
+from harness.verify import relative_error
 
 CLOCK_S = 1e-6
 
@@ -100,6 +101,17 @@ def test_a_plan_says_what_it_is(subject: Subject, case: Case) -> None:
     assert (plan.problem, plan.kernel, plan.relu) == (case.problem, subject.spec, True)
     assert plan.density == pytest.approx(np.count_nonzero(weight) / weight.size)
     assert (plan.backend, plan.threads) == (subject.backend_name, subject.threads)
+
+
+def test_states_the_error_of_the_weights_it_uses(subject: Subject, case: Case) -> None:
+    plan = subject.prepare(case.problem, case.weight())
+    used = plan.effective_weight()
+    if subject.spec.exact:
+        assert plan.approximation is None
+        assert used is None
+    elif used is not None:
+        assert used.dtype == np.float32
+        assert plan.approximation == pytest.approx(relative_error(case.weight(), used), abs=1e-4)
 
 
 def test_the_declaration_is_complete(subject: Subject) -> None:

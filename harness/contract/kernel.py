@@ -79,5 +79,5 @@ class KernelSpec:
 
     @property
     def transforms(self) -> bool:
-        """True when outputs share rounding errors, because they come out of a common transform."""
-        return self.method in ("winograd", "fft")
+        """True when outputs share rounding errors, because they come out of a common transform or of common factors."""
+        return self.method in ("winograd", "fft", "low_rank")

@@ -50,9 +50,12 @@ class Plan(ABC):
     """A convolution with its weights bound. Implementers write ``_run`` and ``explain``.
 
     One plan may be used from several threads at once: keep scratch memory per call or per thread.
+    ``approximation``: relative Frobenius error of the weights that a plan of an inexact kernel computes with,
+    |W' - W| / |W|; None: not stated, and no speed-up is given.
     """
 
     prepare_s: float = 0.0
+    approximation: float | None = None
     peak_probe: Callable[[], float | None] | None = None
 
     def __init__(self, request: PlanRequest, backend: str, threads: int = 1) -> None:
@@ -82,6 +85,10 @@ class Plan(ABC):
     @abstractmethod
     def _run(self, x: Array, y: Array) -> KernelClock | None:
         """Compute ``y`` from checked ``x``; return the kernel's own time where the backend knows it."""
+
+    def effective_weight(self) -> Array | None:
+        """The weights W' (float32 OIHW) that a plan of an inexact kernel computes with; None: those it was given."""
+        return None
 
     def explain(self) -> str:
         """The plan in words: layout, tile, variant, what bounds it."""

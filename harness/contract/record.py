@@ -33,7 +33,11 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kernel on one layer. Fields without a value are None (JSON null), never left out."""
+    """One kernel on one layer. Fields without a value are None (JSON null), never left out.
+
+    ``approximation_error``: relative Frobenius error of the weights that an inexact kernel computes with;
+    such a kernel has speed-ups only where it is stated. ``max_error`` is that of the result, judged with those weights.
+    """
 
     layer: str
     problem: str
@@ -60,6 +64,7 @@ class Row:
     paper_baseline: Baseline | None = None
     paper_speedup: float | None = None
     projected_speedup: float | None = None
+    approximation_error: float | None = None
     max_error: float | None = None
     tolerance: float | None = None
     pattern: str = ""

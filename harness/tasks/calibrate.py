@@ -13,7 +13,7 @@ from rich.table import Table
 from harness.bench.contenders import Team, open_team
 from harness.config import RunConfig
 from harness.console import err, out
-from harness.contract import BreakevenError, Hardware, InputError
+from harness.contract import BreakevenError, Hardware, InputError, KernelSpec
 from harness.modelling import store
 from harness.modelling.probing import calibrate_kernel
 from harness.modelling.store import ModelledKernel
@@ -32,7 +32,7 @@ def run(config: RunConfig) -> int:
         bar = progress.add_task("hardware", total=None)
         with open_team(config, host()) as team:
             hardware = _hardware(team, config)
-            for spec in team.kernels:
+            for spec in filter(_modelled, team.kernels):
                 progress.reset(bar, description=spec.name, total=1)
                 try:
                     kernel = calibrate_kernel(team, spec, hardware, exclude, config.measure.timeout_s, partial(_advance, progress, bar))
@@ -46,6 +46,11 @@ def run(config: RunConfig) -> int:
     _print_kernels(console, found, failed)
     console.print(str(store.folder(config.threads)), soft_wrap=True, markup=False)
     return EXIT_ROW_FAILED if failed else EXIT_OK
+
+
+def _modelled(spec: KernelSpec) -> bool:
+    """Whether a model projects it: the rank of a low-rank chain is that of the weights, so it needs a model of its own."""
+    return bool(spec.method != "low_rank" or spec.model)
 
 
 def _advance(progress: Progress, bar: TaskID, done: int, total: int) -> None:

@@ -26,10 +26,12 @@ class Description:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan's seconds of preparation and its words."""
+    """A plan's seconds of preparation, its words, and for an inexact kernel the error that it states and the weights it uses."""
 
     prepare_s: float
     explain: str
+    approximation: float | None = None
+    weight: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ class Service:
         """Bind the layer's weights to ``kernel``."""
         plan = self._backend.prepare(self._problem, self._weight, kernel, **options)
         self._samplers[kernel] = Sampler(plan, self._timing)
-        return Prepared(plan.prepare_s, str(plan.explain()))
+        if plan.kernel.exact:
+            return Prepared(plan.prepare_s, str(plan.explain()))
+        return Prepared(plan.prepare_s, str(plan.explain()), plan.approximation, plan.effective_weight())
 
     def truth(self, problem: Problem, weight: Array, seed: int) -> Truth:
         """The oracle's answer for a layer, by its default kernel."""
@@ -105,12 +109,12 @@ class Service:
         scale = self._backend.prepare(problem, np.abs(weight)).run(np.abs(x))
         return Truth(self._backend.prepare(problem, weight).run(x), scale)
 
-    def verify(self, kernel: str) -> Verdict:
-        """Run the plan on the check input and compare with the oracle's result."""
-        plan = self._sampler(kernel).plan
+    def verify(self, kernel: str, truth: Truth | None = None) -> Verdict:
+        """Run the plan on the check input and compare with the oracle's result for the layer, or with ``truth``."""
+        plan, truth = self._sampler(kernel).plan, truth or self._truth
         mean = float(np.abs(self._check).mean() * np.abs(self._weight).sum() / self._problem.oc)
         floor = mean if plan.kernel.transforms else 0.0
-        return compare(plan.run(self._check), self._truth.exact, self._truth.scale, plan.kernel.rtol, floor)
+        return compare(plan.run(self._check), truth.exact, truth.scale, plan.kernel.rtol, floor)
 
     def warm_up(self, kernel: str) -> None:
         """Let the plan settle."""

@@ -27,7 +27,7 @@ OTHER_MEANING = {
     ("gsl/train.py", "cpu"),  # a device of PyTorch
     ("gsl/checkpoint.py", "cpu"),
 }
-ENGINES = {"torch", "mkl", "pyopencl", "onnxruntime", "onnx", "openvino", "scipy", "matplotlib", "hypothesis", "pytest"}
+ENGINES = {"torch", "mkl", "pyopencl", "onnxruntime", "onnx", "openvino", "tensorly", "scipy", "matplotlib", "hypothesis", "pytest"}
 
 
 def _allowed(path: Path) -> tuple[str, ...]:

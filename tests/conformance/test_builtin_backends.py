@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.conformance import subjects
+from harness.conformance import Subject, subjects
 from harness.conformance.test_promises import *  # noqa: F403
 from harness.conformance.test_refusals import *  # noqa: F403
 from harness.conformance.test_results import *  # noqa: F403
-from harness.contract import InputError
+from harness.contract import InputError, Problem
 from harness.plugins import host
 
 
@@ -29,6 +29,13 @@ def _compiled() -> list[Any]:
     ]
 
 
+def _possible(subject: Subject) -> Any:
+    """``subject``, marked to be skipped where its kernel lacks a library."""
+    support = subject.backend.supports(subject.kernel_name, Problem.parse("ic4ih9oc4kh3ph1"))
+    absent = not support.ok and "not installed" in support.reason
+    return pytest.param(subject, id=str(subject), marks=pytest.mark.skip(reason=support.reason)) if absent else subject
+
+
 def conformance_subjects() -> list[Any]:
     found: list[Any] = []
     ours = [point.name for point in entry_points(group="breakeven") if point.dist and point.dist.name == "breakeven"]
@@ -36,7 +43,7 @@ def conformance_subjects() -> list[Any]:
         if name not in ours or spec.role == "recording":
             continue
         try:
-            found += _compiled() if name == "cpu" else subjects(name)
+            found += _compiled() if name == "cpu" else map(_possible, subjects(name))
         except InputError as error:
             found.append(pytest.param(None, id=name, marks=pytest.mark.skip(reason=str(error))))
     return found

@@ -31,6 +31,12 @@ def test_the_chosen_backends_rows_with_all_columns():
         assert cell in line
 
 
+def test_an_inexact_kernel_is_shown_with_its_error():
+    text = printed(row(kernel="tucker2", approximation_error=0.0821), row("b", kernel="tucker2", approximation_error=0.04))
+    assert "tucker2 (error 8.2%)" in text and "tucker2 (error 4.0%)" in text
+    assert "weights off by up to 8.2%" in text
+
+
 def test_totals_name_the_baseline_and_leave_out_what_is_not_trusted():
     text = printed(
         row(), row("b", seconds=4e-3), row("c", status="mistrusted", seconds=1e-9, reason="odd"), row("d", status="failed", reason="x")
