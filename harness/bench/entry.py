@@ -51,6 +51,11 @@ class Entry:
         return {name: value for name, value in self.team.kernel_options.items() if name in self.kernel.options}
 
     @property
+    def approximation(self) -> float | None:
+        """The error of the weights that an inexact kernel states."""
+        return self.prepared.approximation if self.prepared else None
+
+    @property
     def running(self) -> bool:
         """Whether the kernel is still in the race."""
         return self.status is None

@@ -56,9 +56,6 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
     timed = m is not None and entry.status in ("passed", "mistrusted")
     mistrusted = timed and m is not None and m.status == "mistrusted"
     seconds = m.median_s if timed and m else None
-    stated = entry.prepared.approximation if entry.prepared else None
-    comparable = seconds if entry.kernel.exact or stated is not None else None
-    useful = case.problem.flops * (case.density or 0.0)
     return Row(
         layer=case.layer.name,
         problem=str(case.problem),
@@ -77,15 +74,15 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
         cold_s=m.cold_s if timed and m else None,
         spread=m.spread if timed and m else None,
         repetitions=m.repetitions if timed and m else 0,
-        useful_gflops=useful / seconds / 1e9 if seconds else None,
+        useful_gflops=case.problem.flops * (case.density or 0.0) / seconds / 1e9 if seconds else None,
         effective_gflops=case.problem.flops / seconds / 1e9 if seconds else None,
         peak_gflops=m.peak_gflops if timed and m else None,
         baseline=best,
-        speedup=best.end_to_end_s / comparable if best and comparable else None,
+        speedup=_speedup(best, entry, seconds),
         paper_baseline=paper,
-        paper_speedup=paper.end_to_end_s / comparable if paper and comparable else None,
+        paper_speedup=_speedup(paper, entry, seconds),
         projected_speedup=_projected(case, entry, hardware),
-        approximation_error=stated,
+        approximation_error=entry.approximation,
         max_error=entry.verdict.max_error if entry.verdict else None,
         tolerance=entry.verdict.tolerance if entry.verdict else None,
         pattern=weights.pattern,
@@ -93,6 +90,12 @@ def _row(case: Case, entry: Entry, config: RunConfig, best: Baseline | None, pap
         explain=entry.prepared.explain if entry.prepared else "",
         repro=repro(case, entry, config),
     )
+
+
+def _speedup(baseline: Baseline | None, entry: Entry, seconds: float | None) -> float | None:
+    """Baseline over kernel; for an inexact kernel only where it states its error."""
+    comparable = entry.kernel.exact or entry.approximation is not None
+    return baseline.end_to_end_s / seconds if baseline and seconds and comparable else None
 
 
 def _without_nan(row: Row) -> Row:

@@ -102,7 +102,7 @@ def _total(group: Sequence[Row]) -> str:
     parts = [_ratio([(row, row.baseline) for row in group if row.baseline], "the fastest dense kernel of each layer")]
     parts += [_ratio(paper, f"{paper[0][1].backend} {paper[0][1].kernel}")] if paper else []
     shares = [r.useful_gflops / r.peak_gflops for r in group if r.useful_gflops and r.peak_gflops]
-    errors = [row.approximation_error for row in mine if row.approximation_error is not None]
+    errors = [row.approximation_error for row in group if row.approximation_error is not None]
     parts += [f"weights off by up to {max(errors):.1%}"] if errors else []
     parts += [f"useful rate {statistics.geometric_mean(shares):.0%} of the FMA peak"] if shares else []
     return "; ".join(part for part in parts if part)
