@@ -17,7 +17,9 @@ from harness.contract import Problem
 Double = NDArray[np.float64]
 
 SWEEPS = 20
-MOST_TRIES = 7
+# Floating-point operations of one factorisation, a second or two; large layers get fewer sweeps, at least 3.
+WORK = 5e10
+MOST_TRIES = 5
 _TIGHTER = 1 - 1e-6
 # Keeps the normal equations solvable, and terms from growing large against each other, which would cost digits in float32.
 _RIDGE = 1e-7
@@ -67,13 +69,13 @@ def factorise(weight: Double, rank: int, error: float = 0.0, start: Cp | None = 
     """``rank`` terms by alternating least squares; it stops early at ``error`` (relative), or where that is out of reach."""
     found = (start or by_taps(weight)).cut(rank)
     norm = float(np.linalg.norm(weight))
-    before = math.inf
-    for sweep in range(SWEEPS if norm else 0):
+    before, sweeps = math.inf, int(min(SWEEPS, max(3, WORK // (rank * (6 * weight.size + 8 * rank * sum(weight.shape[:3]))))))
+    for sweep in range(sweeps if norm else 0):
         parts = [_sweep(part, [factor[g] for factor in found]) for g, part in enumerate(weight)]
         found = Cp(*(np.stack(factors) for factors in zip(*parts, strict=True)))
         now = float(np.linalg.norm(found.weight() - weight)) / norm
         gain, before = before - now, now
-        if now <= error or gain < 1e-5 or (error and now - gain * (SWEEPS - 1 - sweep) > error):
+        if now <= error or gain < 1e-5 or (error and now - gain * (sweeps - 1 - sweep) > error):
             break
     for factor, axes in ((found.out, (2, 3, 4)), (found.into, (1, 3, 4))):
         factor[~weight.any(axis=axes)] = 0
@@ -93,7 +95,7 @@ def within(weight: Double, problem: Problem, error: float) -> Cp:
     if problem.kh * problem.kw == 1:
         return best
     for attempt in range(MOST_TRIES):
-        if high - low <= max(1, high // 16):
+        if high - low <= max(1, high // 8):
             break
         # A rank above break-even is of no use, so the largest below it goes first where nothing is known to do.
         rank = high - 1 if attempt == 0 and high < enough else (low + high) // 2
