@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,23 @@ def surroundings() -> dict[str, str]:
     return {"threads": str(torch.get_num_threads()), "isa": isa, "torch": str(torch.__version__), "machine": platform.machine()}
 
 
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the lock beside ``path``: of several jobs that want the same file one makes it, the others wait and read it."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Replace ``path`` by ``state`` at once: a kill leaves the old file or the new one.
 
     Raises :class:`InputError` with the system's reason.
     """
-    draft = path.with_name(f".{path.name}.draft")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:

@@ -9,6 +9,7 @@ TASKS = {
     "project": "harness.tasks.project:run",
     "validate": "harness.tasks.validate:run",
     "prune": "harness.tasks.prune:run",
+    "study": "harness.tasks.study:run",
     "plugins": "harness.tasks.plugins:run",
     "doctor": "harness.tasks.doctor:run",
 }

@@ -88,7 +88,7 @@ def _refuse_hopeless(config: RunConfig, parts: Parts, seen: dict[str, Any]) -> N
 
 def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
     """The dense network and its test accuracy: from a checkpoint, from an earlier run of the same recipe, or trained now."""
-    from gsl.checkpoint import load_checkpoint
+    from gsl.checkpoint import load_checkpoint, one_at_a_time
     from gsl.train import Trainer, evaluate
 
     config, model = session.config, parts.build()
@@ -105,7 +105,8 @@ def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
         trainer = Trainer(model, parts.data, dense_recipe(config), checkpoint=path, every=config.train.checkpoint_every)
         trainer.on_step, trainer.notice = session.tick, _notice
         trainer.on_epoch = lambda line: err().print(epoch_line("dense", line), markup=False)
-        trainer.run()
+        with one_at_a_time(path):
+            trainer.run()
     return model, evaluate(model, parts.data.test)
 
 
