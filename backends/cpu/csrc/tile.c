@@ -179,25 +179,40 @@ static int find_piece(const struct tile *t, int64_t element, struct piece *p)
     return 1;
 }
 
-/* Copy one channel's part of the input into its planes; what lies in the padding stays zero. */
-static void pack_piece(const struct tile *t, const struct piece *p, const float *channel, float *planes)
+/* What plane (a, b) takes of each channel of a piece: `rows` rows of `width` floats; zero rows when all is padding. */
+struct window {
+    int64_t rows, width, source, target; /* offsets in floats from the channel's image and from the plane */
+};
+
+static struct window find_window(const struct tile *t, const struct piece *p, int64_t a, int64_t b)
 {
     const struct bk_layout *l = &t->plan->layout;
     const struct bk_problem *q = &t->plan->problem;
-    int64_t rows = t->rows + l->plane_rows - t->plan->choice.rows;
+    int64_t before = q->pw - l->column_start[b], past = q->iw + before; /* valid where before <= x * sw < past */
+    int64_t low = before > p->x * q->sw ? (before + q->sw - 1) / q->sw : p->x;
+    int64_t high = past > 0 ? smaller((past + q->sw - 1) / q->sw, p->x + p->width) : 0;
+    int64_t y = p->y * q->sh + l->row_start[a] - q->ph; /* input row of plane row 0 */
+    int64_t top = y < 0 ? (-y + q->sh - 1) / q->sh : 0;
+    int64_t end = q->ih > y ? smaller(t->rows + l->plane_rows - t->plan->choice.rows, (q->ih - y + q->sh - 1) / q->sh) : 0;
+    return (struct window){low < high && top < end ? end - top : 0, high - low, (y + top * q->sh) * q->iw + low * q->sw - before,
+                           top * l->pitch + p->lane + low - p->x};
+}
+
+/* Copy the piece's part of `channels` channels into their planes; what lies in the padding stays zero. */
+static void pack_piece(const struct tile *t, const struct piece *p, const float *image, float *planes, int64_t channels)
+{
+    const struct bk_layout *l = &t->plan->layout;
+    const struct bk_problem *q = &t->plan->problem;
     for (int64_t a = 0; a < l->row_planes; a++)
         for (int64_t b = 0; b < l->column_planes; b++, planes += l->plane_rows * l->pitch) {
-            int64_t before = q->pw - l->column_start[b], past = q->iw + before; /* valid where before <= x * sw < past */
-            int64_t low = before > p->x * q->sw ? (before + q->sw - 1) / q->sw : p->x;
-            int64_t high = past > 0 ? smaller((past + q->sw - 1) / q->sw, p->x + p->width) : 0;
-            if (low >= high) continue;
-            int64_t y = p->y * q->sh + l->row_start[a] - q->ph; /* input row of plane row 0 */
-            int64_t top = y < 0 ? (-y + q->sh - 1) / q->sh : 0, end = q->ih > y ? smaller(rows, (q->ih - y + q->sh - 1) / q->sh) : 0;
-            const float *src = channel + (y + top * q->sh) * q->iw + low * q->sw - before;
-            float *dst = planes + top * l->pitch + p->lane + low - p->x;
-            if (q->sw == 1) copy_rows(dst, l->pitch, src, q->sh * q->iw, end - top, high - low);
-            else
-                for (int64_t j = 0; j < end - top; j++) gather_row(dst + j * l->pitch, src + j * q->sh * q->iw, high - low, q->sw);
+            const struct window w = find_window(t, p, a, b);
+            for (int64_t c = 0; w.rows > 0 && c < channels; c++) {
+                const float *src = image + c * q->ih * q->iw + w.source;
+                float *dst = planes + c * l->channel + w.target;
+                if (q->sw == 1) copy_rows(dst, l->pitch, src, q->sh * q->iw, w.rows, w.width);
+                else
+                    for (int64_t j = 0; j < w.rows; j++) gather_row(dst + j * l->pitch, src + j * q->sh * q->iw, w.width, q->sw);
+            }
         }
 }
 
@@ -207,10 +222,8 @@ static void pack(const struct tile *t, const float *x, float *planes, int64_t bl
     int64_t per_group = q->ic / q->g, from = block * t->plan->choice.channel_block;
     int64_t channels = smaller(t->plan->choice.channel_block, per_group - from);
     struct piece p;
-    for (int64_t e = t->first_lane / t->plan->layout.period; find_piece(t, e, &p); e++) {
-        const float *channel = x + (p.image * q->ic + t->group * per_group + from) * q->ih * q->iw;
-        for (int64_t c = 0; c < channels; c++) pack_piece(t, &p, channel + c * q->ih * q->iw, planes + c * t->plan->layout.channel);
-    }
+    for (int64_t e = t->first_lane / t->plan->layout.period; find_piece(t, e, &p); e++)
+        pack_piece(t, &p, x + (p.image * q->ic + t->group * per_group + from) * q->ih * q->iw, planes, channels);
 }
 
 /* Write the finished sums of output channel `oc` (over all groups), with bias and ReLU. */
