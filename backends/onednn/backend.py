@@ -20,6 +20,8 @@ CHANNELS_LAST = KernelSpec("conv_channels_last", "dense", "torch.conv2d on chann
 class OneDnnPlan(Plan):
     """Weights as a tensor in the kernel's memory format, made once."""
 
+    makes_output = True
+
     def __init__(self, request: PlanRequest, backend: str, threads: int, torch: Any) -> None:
         super().__init__(request, backend, threads)
         p = self.problem

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +51,11 @@ class Plan(ABC):
 
     One plan may be used from several threads at once: keep scratch memory per call or per thread.
     ``approximation``: relative Frobenius error of the weights that a plan of an inexact kernel computes with,
-    |W' - W| / |W|; None: not stated, and no speed-up is given.
+    |W' - W| / |W|; None: not stated, and no speed-up is given. ``makes_output``: the engine makes the output array
+    itself, so that ``out`` costs a copy; such plans are timed without it.
     """
 
+    makes_output: ClassVar[bool] = False
     prepare_s: float = 0.0
     approximation: float | None = None
     peak_probe: Callable[[], float | None] | None = None

@@ -24,12 +24,14 @@ class Steady:
     """A plan whose calls take one second each, as it says."""
 
     problem = Problem.parse("ic1ih2oc1kh1")
+    makes_output = False
 
     def __init__(self):
-        self.calls = 0
+        self.calls, self.outs = 0, []
 
     def run_clocked(self, x, out):
         self.calls += 1
+        self.outs.append(out)
         return out, Clocks(1.0, 1.0)
 
 
@@ -60,3 +62,14 @@ def test_a_disturbed_sample_is_taken_again(monkeypatch):
 def test_the_least_disturbed_counts_when_all_are(monkeypatch):
     clocks, tries = sampled(monkeypatch, [0.5, 0.2, 0.4, 0.3])
     assert (round(clocks.waited, 6), tries) == (0.2, TRIES)
+
+
+def test_an_engine_that_makes_its_own_output_is_timed_without_out():
+    x = np.zeros(Steady.problem.input_shape, np.float32)
+    for makes_output in (False, True):
+        plan = Steady()
+        plan.makes_output = makes_output
+        sampler = Sampler(plan, x)
+        sampler.sample()
+        sampler.cold_sample()
+        assert all((out is None) == makes_output for out in plan.outs)
