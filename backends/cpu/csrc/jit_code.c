@@ -6,12 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FAIL(...)                                   \
-    do {                                            \
-        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
-        return -1;                                  \
-    } while (0)
-
 enum { NOWHERE = INT32_MIN };
 /* Registers: 0 to 27 sums, 28 and 29 aligned input vectors (even and odd ones), 30 and 31 shifted ones. */
 enum { FIRST_ALIGNED = 28, FIRST_SHIFTED = 30, FLOOR = 28, FIRST_SQUEEZED = 29 };

@@ -19,12 +19,6 @@ static int64_t planes_share(int64_t nonzeros, int64_t reach)
  * multiply-adds of a part, below and above that; tiles that make it pay. Found by timing. */
 enum { L1_SHARE = 20 << 10, FEW_FMAS = 16, LEAST_FMAS = 380, MANY_FMAS = 4000, LEAST_TILES = 6 };
 
-#define FAIL(...)                                   \
-    do {                                            \
-        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
-        return -1;                                  \
-    } while (0)
-
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t ceil_div(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }

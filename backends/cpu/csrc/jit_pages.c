@@ -8,12 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FAIL(...)                                   \
-    do {                                            \
-        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
-        return -1;                                  \
-    } while (0)
-
 enum { HUGE_PAGE = 2 << 20, PAGE = 4096 };
 
 /* Address space for code, on a huge page's border so that the kernel can use huge pages: fewer misses of the instruction TLB. */

@@ -9,12 +9,6 @@
 
 #define MAX_SPARSE_PLANES (8ll * UINT16_MAX) /* bytes that 16-bit offsets reach */
 
-#define FAIL(...)                                   \
-    do {                                            \
-        snprintf(message, BK_MESSAGE, __VA_ARGS__); \
-        return -1;                                  \
-    } while (0)
-
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Bytes of a float32 array must fit in a signed 64-bit number with room to spare. */
