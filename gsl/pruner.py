@@ -89,6 +89,7 @@ class Pruner(ABC):
     """
 
     clears_momentum: ClassVar[bool] = False  # whether the optimiser's momentum outside a new mask is zeroed
+    splices: ClassVar[bool] = False  # whether weights come back while it prunes, so that a stopped layer should go on doing so
 
     def start(self, layers: Sequence[PrunedLayer], targets: Sequence[float]) -> None:  # noqa: B027
         """Set up every layer that will be pruned, before the first step; ``targets`` as in :class:`Moment`."""

@@ -155,7 +155,7 @@ class Pruning:
             layer = self.layers[decision.layer]
             if decision.state is State.RESTORED:
                 self._restore(layer)
-            elif decision.state is State.STOPPED and self.guide.hold == "floor":
+            elif decision.state is State.STOPPED and self._splices:
                 layer.least = int(layer.mask.sum())
             elif decision.state is State.STOPPED:
                 self._fit(layer)
@@ -201,7 +201,12 @@ class Pruning:
 
     def _prunes(self, name: str) -> bool:
         state = self.guide.states[name]
-        return not self.frozen and (state is State.PRUNING or (state is State.STOPPED and self.guide.hold == "floor"))
+        return not self.frozen and (state is State.PRUNING or (state is State.STOPPED and self._splices))
+
+    @property
+    def _splices(self) -> bool:
+        """Whether a stopped layer keeps only its count."""
+        return self.guide.hold == "floor" or (self.guide.hold == "auto" and self.pruner.splices)
 
     def _target(self, layer: PrunedLayer) -> float:
         return self.guide.target(layer.name, float(getattr(self.pruner, "density", 1.0)))

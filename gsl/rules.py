@@ -27,18 +27,19 @@ class GuideRules:
     downwards at first and then splices back; one check would freeze every layer there.
     ``stable_checks``, ``stable_change``, ``armed_below``: a density has stabilised after this many checks in a row with a
     relative change (up or down) below ``stable_change``, counted only once the density has been below ``armed_below``.
-    ``hold``: what a stopped layer keeps: its ``mask``, or only its density as a ``floor`` so that splicing goes on.
+    ``hold``: what a stopped layer keeps: its ``mask``, or only its density as a ``floor`` so that splicing goes on; ``auto``:
+    the floor under pruners that splice (dns, rigl), the mask under the others.
     ``restore``: a restored layer takes its ``original`` weights back, or ``keep`` what it has and is only unmasked.
     ``zero_momentum``: whether the optimiser's momentum of a restored layer starts again from zero.
     """
 
     period: int = 100
-    floor: float = 0.02
+    floor: float = 0.05
     bound_checks: int = 3
     stable_checks: int = 3
     stable_change: float = 0.03
     armed_below: float = 0.97
-    hold: Literal["mask", "floor"] = "mask"
+    hold: Literal["auto", "mask", "floor"] = "auto"
     restore: Literal["original", "keep"] = "original"
     zero_momentum: bool = True
 
@@ -51,7 +52,7 @@ class GuideRules:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1 or math.isnan(value):
                 raise InputError(f"{name} is {value!r}; allowed: 0 to 1")
-        for name, allowed in (("hold", ("mask", "floor")), ("restore", ("original", "keep"))):
+        for name, allowed in (("hold", ("auto", "mask", "floor")), ("restore", ("original", "keep"))):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 

@@ -53,7 +53,7 @@ class BaseGuide:
     ``names`` are all prunable layers in the network's order. Sub-classes override :meth:`_begin`, :meth:`_check_layer`, :meth:`target`.
     """
 
-    hold: ClassVar[str] = "mask"
+    hold: ClassVar[str] = "auto"
     restore: ClassVar[str] = "original"
     zero_momentum: ClassVar[bool] = True
     replans: ClassVar[bool] = False  # whether :meth:`replan` wants the layers' losses before each check

@@ -27,6 +27,8 @@ class DNS(Pruner):
     gamma: float = 1e-4
     power: float = 1.0
 
+    splices = True
+
     def __post_init__(self) -> None:
         for name in ("low", "high", "gamma", "power"):
             check_share(name, getattr(self, name), 0.0, math.inf)

@@ -27,6 +27,7 @@ class RigL(Pruner):
     end: float = 0.75
 
     clears_momentum = True
+    splices = True
 
     def __post_init__(self) -> None:
         check_density(self.density)

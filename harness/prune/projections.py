@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.bench.cases import case_at
@@ -10,6 +11,7 @@ from harness.bench.entry import Entry
 from harness.bench.race import race
 from harness.config import as_list
 from harness.contract import InputError, Problem
+from harness.contract.record import RECORD_NAME, read_record
 from harness.networks import Layer
 from harness.tasks.session import Session
 from harness.weights import open_source
@@ -29,7 +31,8 @@ def outlooks(session: Session, problems: Mapping[str, Problem]) -> dict[str, Lay
         session.describe(f"timing {name}")
         known = session.folder.record.extra.get(BLOCK, {})
         if name not in known:
-            session.folder.note(BLOCK, name, _probe(session, Layer(name, problem)))
+            probed = _earlier(session.config.train.outlook, name, problem) or _probe(session, Layer(name, problem))
+            session.folder.note(BLOCK, name, probed)
         probe: dict[str, Any] = session.folder.record.extra[BLOCK][name]
         curve = {float(density): seconds for density, seconds in probe["sparse_s"].items()}
         if len(curve) >= 2 and probe["dense_s"]:
@@ -37,6 +40,16 @@ def outlooks(session: Session, problems: Mapping[str, Problem]) -> dict[str, Lay
     if not found:
         raise InputError("no convolution could be timed on a dense and on a sparse kernel; task=doctor says what is missing")
     return found
+
+
+def _earlier(folder: str | None, name: str, problem: Problem) -> dict[str, Any] | None:
+    """The layer's times from an earlier run's record, so that runs to be compared are guided by the same numbers."""
+    if not folder:
+        return None
+    probe = dict(read_record(Path(folder).expanduser() / RECORD_NAME).extra.get(BLOCK, {}).get(name, {}))
+    if probe.get("problem") != str(problem):
+        raise InputError(f"train.outlook {folder!r} has {probe.get('problem', 'no times')} for {name}; allowed: a run that timed {problem}")
+    return probe
 
 
 def _probe(session: Session, layer: Layer) -> dict[str, Any]:

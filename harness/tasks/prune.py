@@ -154,7 +154,8 @@ def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, 
     write_epochs(folder.folder, trainer.history)
     write_tensorboard(folder.folder, trainer.history)
     csr = export_weights(model, parts.problems, parts.data.shape, folder.folder / "export", _notice)
-    _measure(session, parts, model, csr)
+    if config.train.measure:
+        _measure(session, parts, model, csr)
     guide, densities = pruning.guide, pruning.densities
     time = {"projected_speedup": guide.dense_s / guide.seconds(densities), "ceiling": guide.ceiling, **_measured(folder.record.rows)}
     for key, value in {

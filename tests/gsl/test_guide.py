@@ -45,7 +45,7 @@ def test_layer_without_range_is_dropped_at_the_start_with_its_reason():
 def test_layer_below_the_floor_is_dropped():
     guide = Guide([outlook("small", dense_s=0.01), outlook("large")])
     assert guide.states["small"] is State.DROPPED
-    assert guide.log[0].reason == "saves at most 0.79% of the time of all layers; the floor is 2.00%"
+    assert guide.log[0].reason == "saves at most 0.79% of the time of all layers; the floor is 5.00%"
     assert Guide([outlook("small", dense_s=0.01), outlook("large")], GuideRules(floor=0.0)).log == []
 
 
@@ -168,7 +168,7 @@ def test_refused_check_changes_nothing():
         ({"floor": -0.1}, r"floor is -0\.1; allowed: 0 to 1"),
         ({"stable_change": float("nan")}, "stable_change is nan; allowed: 0 to 1"),
         ({"armed_below": 2}, "armed_below is 2; allowed: 0 to 1"),
-        ({"hold": "tight"}, "hold is 'tight'; allowed: mask, floor"),
+        ({"hold": "tight"}, "hold is 'tight'; allowed: auto, mask, floor"),
         ({"restore": "zeros"}, "restore is 'zeros'; allowed: original, keep"),
     ],
 )

@@ -102,10 +102,11 @@ def test_gsl_restores_the_dense_weights_of_a_layer_that_does_not_get_there(torch
     assert pruning.finish()["conv2"] == 1.0
 
 
-def test_hold_floor_lets_dns_splice_but_not_fall(torch, task):
+@pytest.mark.parametrize("hold", ["floor", "auto"])
+def test_a_stopped_layer_goes_on_splicing_but_does_not_fall(torch, task, hold):
     model, optimizer, train = task()
     outlooks = {"conv2": measured_outlook("conv2", 1.0, {0.1: 0.3, 0.5: 0.31, 1.0: 2.0})}
-    rules = GuideRules(period=4, bound_checks=1, hold="floor")
+    rules = GuideRules(period=4, bound_checks=1, hold=hold)
     pruning = Pruning(model, optimizer, DNS(strength=1.0, gamma=0.0), rules, outlooks, prune_steps=60)
     train(4)
     assert pruning.guide.states["conv2"] is State.STOPPED
