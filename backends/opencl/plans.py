@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyopencl as cl
@@ -52,41 +53,45 @@ class OpenclPlan(Plan):
             if self._session.shares_memory:
                 return self._run_in_place(x, y)
             cl.enqueue_copy(self._session.queue, self._x, x, is_blocking=True)
-            clock = self.launch()
+            clock = self._session.launch(self._steps)
             cl.enqueue_copy(self._session.queue, y, self._y, is_blocking=True)
         return clock
 
     def _run_in_place(self, x: Array, y: Array) -> KernelClock:
-        """On a CPU device the kernels read and write the caller's arrays themselves: buffers over them cost microseconds.
+        """On a CPU device the kernels read and write the caller's arrays themselves, by their addresses where the device takes those.
 
-        All are READ_WRITE: Intel's runtime copies the array of a READ_ONLY one. pyopencl refuses that for an array that
-        cannot be written, so such an input is copied.
+        Else through buffers over them, which cost some 20 microseconds and more when caches are cold; READ_WRITE ones, because Intel's
+        runtime copies the array of a READ_ONLY one. pyopencl refuses both for an array that cannot be written, so such an input is copied.
         """
-        context, queue, in_place = self._session.context, self._session.queue, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR
-        result = cl.Buffer(context, in_place, hostbuf=y)
-        if x.flags.writeable:
-            given = cl.Buffer(context, in_place, hostbuf=x)
-        else:
-            given = self._x
-            cl.enqueue_copy(queue, given, x, is_blocking=True)
-        try:
-            self._bind(given, result)
-            clock = self._session.launch(self._steps)
-            mapped, _ = cl.enqueue_map_buffer(queue, result, cl.map_flags.READ, 0, y.shape, y.dtype, is_blocking=True)
-            mapped.base.release(queue)
-        finally:
-            self._bind(self._x, self._y)
+        session = self._session
+        if not x.flags.writeable:
+            cl.enqueue_copy(session.queue, self._x, x, is_blocking=True)
+        if session.takes_addresses:
+            self._bind(cl.SVM(x) if x.flags.writeable else self._x, cl.SVM(y))
+            return session.launch(self._steps)
+        in_place = cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR
+        result = cl.Buffer(session.context, in_place, hostbuf=y)
+        given = cl.Buffer(session.context, in_place, hostbuf=x) if x.flags.writeable else self._x
+        self._bind(given, result)
+        clock = session.launch(self._steps)
+        mapped, _ = cl.enqueue_map_buffer(session.queue, result, cl.map_flags.READ, 0, y.shape, y.dtype, is_blocking=True)
+        mapped.base.release(session.queue)
         return clock
 
-    def _bind(self, x: cl.Buffer, y: cl.Buffer) -> None:
-        """Point every step that reads the input or writes the output at these buffers."""
-        for step in self._steps:
-            for place, argument in enumerate(step.arguments):
-                if argument is self._x or argument is self._y:
-                    step.kernel.set_arg(place, x if argument is self._x else y)
+    @cached_property
+    def _places(self) -> list[tuple[Any, int, bool]]:
+        """Where a step takes the input (True) or the output: how to set it, and which argument it is."""
+        ours = {id(self._x): True, id(self._y): False}
+        return [(s.kernel.set_arg, i, ours[id(a)]) for s in self._steps for i, a in enumerate(s.arguments) if id(a) in ours]
+
+    def _bind(self, x: Any, y: Any) -> None:
+        """Point every step that reads the input or writes the output at these; only those of the latest call are valid."""
+        for set_arg, place, reads in self._places:
+            set_arg(place, x if reads else y)
 
     def launch(self) -> KernelClock:
         """The kernels alone, on the plan's own buffers."""
+        self._bind(self._x, self._y)
         return self._session.launch(self._steps)
 
     def poison(self) -> None:
