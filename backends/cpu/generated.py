@@ -83,11 +83,19 @@ class GeneratedPlan(Plan):
                 f"  input: rows {info['pitch']} floats apart, {info['planes_bytes'] / 1024:.0f} KiB for one strip of tiles, "
                 f"{info['strips']} strips an image; shifted vectors are made once for all output channels of a block",
                 f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
-                f"{info['strips']} strips x {info['chunks']} parts of the output channels, cut by non-zeros)",
-                "  copies: the input once per part, padding included; the output not at all",
+                f"{info['strips']} strips x {info['blocks']} blocks of output channels){self._division(info['busiest'])}",
+                "  copies: the input once per strip and thread that works on it, padding included; the output not at all",
                 f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak; about "
                 f"{per_tap / max(1e-6, self.density * info['channels']):.2f} input vectors are made per multiply-add",
             ]
+        )
+
+    def _division(self, busiest: float) -> str:
+        if self.threads == 1:
+            return ""
+        return (
+            f"; each packs the input that it reads and has its own consecutive share, cut by non-zeros and packing so that the busiest "
+            f"takes {busiest:.2f} of an even share; one that is done takes units from the end of the largest share left"
         )
 
     def seconds(self) -> float:

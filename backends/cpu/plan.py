@@ -16,6 +16,9 @@ _HOW = {
 }
 
 
+_DIVISION = "; each has an even share of its own, and one that is done takes items from the end of the largest share left"
+
+
 class CpuPlan(Plan):
     """Weights ordered for one choice of layout and tile; scratch memory is borrowed per call, so threads may share it."""
 
@@ -65,7 +68,8 @@ class CpuPlan(Plan):
                 f"{info['planes_bytes'] / 1024:.0f} KiB; sums wait in {info['sums_bytes'] / 1024:.0f} KiB"
                 + (f" between {blocks} channel blocks" if blocks > 1 else ""),
                 f"  threads: {self.threads} sharing {info['tiles'] * self.problem.g * c.chunks} items ({info['tiles']} tiles x "
-                f"{self.problem.g} groups x {c.chunks} parts of the output channels, cut by non-zeros)",
+                f"{self.problem.g} groups x {c.chunks} parts of the output channels, cut by non-zeros)"
+                + (_DIVISION if self.threads > 1 else ""),
                 "  copies: the input once per part, padding included; the output not at all",
                 f"  bound: {self._bound(sizes, info)}",
             ]

@@ -20,7 +20,7 @@ jit=$src/jit_none.c
 tile portable 4 14 "$@"
 case $arch in
 x86_64)
-    jit="$src/jit.c $src/jit_layout.c $src/jit_code.c $src/jit_pages.c"
+    jit="$src/jit.c $src/jit_share.c $src/jit_layout.c $src/jit_code.c $src/jit_pages.c"
     # shellcheck disable=SC2086
     tile avx512 16 28 $wide "$@"
     # shellcheck disable=SC2086

@@ -51,10 +51,7 @@ struct bk_layout {
 
 struct bk_isa;
 
-struct bk_arena {
-    struct bk_arena *next;
-    float *memory; /* one slice per thread */
-};
+struct bk_arena;
 
 struct bk_plan {
     struct bk_problem problem;
@@ -78,8 +75,8 @@ struct bk_plan {
     int64_t planes_floats, sums_floats, slice_floats;
     struct bk_arena *idle;
     void *lock;
-    struct bk_jit *jit; /* generated code, or NULL: then all of the above that describes tiles is unused */
-    int64_t jit_units;
+    int64_t *share_start; /* [threads + 1] first unit of each thread's own share */
+    struct bk_jit *jit;   /* generated code, or NULL: then all of the above that describes tiles is unused */
 };
 
 /* What a call reports: seconds in all, and of these in packing and layout copies. */
@@ -118,7 +115,8 @@ struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *
                                  struct bk_jit_wish wish, char *message);
 void bk_plan_free(struct bk_plan *plan);
 
-/* run.c: 0, or -1 when memory ran out. */
+/* run.c: 0, or -1 when memory ran out. Freeing a plan ends with its scratch memory. */
+void bk_run_free(struct bk_plan *plan);
 int bk_plan_run(struct bk_plan *plan, const float *x, float *y, struct bk_clock *clock);
 
 /* memory.c: 64-byte aligned; NULL when none is left. */
@@ -126,7 +124,8 @@ void *bk_alloc(size_t bytes);
 void bk_free(void *memory);
 double bk_now(void);
 
-/* team.c: call work(context, i) for i in [0, members) on as many threads, and wait. */
+/* team.c: call work(context, 0) here and, for i in [1, members), work(context, i) on helpers that are awake in time, and wait for them.
+ * So `work` must share out what there is to do by itself, and return only when nothing is left to begin. */
 void bk_team_run(int members, void (*work)(void *context, int member), void *context);
 
 #endif

@@ -97,57 +97,21 @@ static void run_block(const struct bk_jit *jit, const struct jit_block *block, i
     }
 }
 
-double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t unit, int64_t *packed, double (*clock)(void))
 {
     const struct bk_problem *p = &jit->problem;
-    int64_t packed = -1, planes = planes_floats(jit);
-    double packing = 0;
-    for (int64_t unit = from; unit < to; unit++) {
-        int64_t chunk = unit % jit->chunks, source = unit / jit->chunks, strip = source % jit->strips;
-        int64_t group = source / jit->strips % p->g, image = source / jit->strips / p->g;
-        if (source != packed) {
-            double start = clock ? clock() : 0;
-            pack(jit, x + (image * p->ic + group * jit->in) * p->ih * p->iw, scratch, strip);
-            packing += clock ? clock() - start : 0;
-            packed = source;
-        }
-        const int64_t *cut = jit->chunk_start + group * (jit->chunks + 1) + chunk;
-        float *channels = y + (image * p->oc + group * jit->out) * p->oh * p->ow;
-        for (int64_t b = cut[0]; b < cut[1]; b++)
-            run_block(jit, jit->block + group * jit->blocks + b, b == jit->blocks - 1, scratch, channels, scratch + planes, strip);
+    int64_t b = unit % jit->blocks, source = unit / jit->blocks, strip = source % jit->strips;
+    int64_t group = source / jit->strips % p->g, image = source / jit->strips / p->g;
+    double start = 0, packing = 0;
+    if (source != *packed) {
+        if (clock) start = clock();
+        pack(jit, x + (image * p->ic + group * jit->in) * p->ih * p->iw, scratch, strip);
+        if (clock) packing = clock() - start;
+        *packed = source;
     }
+    float *channels = y + (image * p->oc + group * jit->out) * p->oh * p->ow;
+    run_block(jit, jit->block + group * jit->blocks + b, b == jit->blocks - 1, scratch, channels, scratch + planes_floats(jit), strip);
     return packing;
-}
-
-/* Cut each group's blocks into chunks of about equal numbers of non-zeros. */
-static int cut_chunks(struct bk_jit *jit)
-{
-    jit->chunk_start = malloc((size_t)(jit->problem.g * (jit->chunks + 1)) * sizeof *jit->chunk_start);
-    if (!jit->chunk_start) return -1;
-    for (int64_t g = 0; g < jit->problem.g; g++) {
-        const struct jit_block *block = jit->block + g * jit->blocks;
-        int64_t total = 0, seen = 0, b = 0, *start = jit->chunk_start + g * (jit->chunks + 1);
-        for (int64_t i = 0; i < jit->blocks; i++) total += block[i].nonzeros;
-        for (int64_t c = 0; c < jit->chunks; c++) {
-            while (b < jit->blocks && (double)seen + 0.5 * (double)block[b].nonzeros < (double)total * (double)c / (double)jit->chunks)
-                seen += block[b++].nonzeros;
-            start[c] = b;
-        }
-        start[0] = 0;
-        start[jit->chunks] = jit->blocks;
-    }
-    return 0;
-}
-
-static int build(struct bk_jit *jit, const float *weight, const float *bias, int relu, int threads, struct bk_jit_wish wish, char *message)
-{
-    const struct bk_problem *p = &jit->problem;
-    int64_t weights = p->oc * (p->ic / p->g) * p->kh * p->kw;
-    for (int64_t i = 0; i < weights; i++) jit->nonzeros += weight[i] != 0;
-    if (jit_layout(jit, threads < 1 ? 1 : threads, wish, message) || jit_generate(jit, weight, bias, relu, message)) return -1;
-    if (!cut_chunks(jit)) return 0;
-    snprintf(message, BK_MESSAGE, "no memory for the plan");
-    return -1;
 }
 
 struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
@@ -160,7 +124,8 @@ struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight
         return NULL;
     }
     jit->problem = *problem;
-    if (!build(jit, weight, bias, relu, threads, wish, message)) return jit;
+    jit->threads = threads < 1 ? 1 : threads;
+    if (!jit_layout(jit, weight, wish, message) && !jit_generate(jit, weight, bias, relu, message)) return jit;
     bk_jit_free(jit);
     return NULL;
 }
@@ -173,7 +138,6 @@ void bk_jit_free(struct bk_jit *jit)
     free(jit->marks);
     free(jit->steps);
     free(jit->step_start);
-    free(jit->chunk_start);
     free(jit->block);
     free(jit->part);
     free(jit);
@@ -183,17 +147,18 @@ void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
 {
     const struct bk_problem *p = &jit->problem;
     *info = (struct bk_jit_info){
-        .units = p->mb * p->g * jit->strips * jit->chunks,
+        .units = p->mb * p->g * jit->strips * jit->blocks,
         .scratch_floats = planes_floats(jit) + (jit->parts > 1 ? jit->strip_tiles * SUMS_A_TILE : 0),
         .channels = (jit->out + jit->blocks - 1) / jit->blocks,
         .vectors = jit->vectors,
         .tiles = jit->tiles,
         .strips = jit->strips,
-        .chunks = jit->chunks,
+        .blocks = jit->blocks,
         .parts = jit->parts,
         .pitch = jit->pitch,
         .nonzeros = jit->nonzeros,
         .code_bytes = (int64_t)jit->code_bytes,
         .lanes = (double)(p->oh * p->ow) / (double)(jit->tiles * jit->vectors * JIT_LANES),
+        .busiest = jit_share(jit, jit->threads, NULL) * jit->threads / jit_share(jit, 1, NULL),
     };
 }

@@ -17,8 +17,8 @@
  * Bound. One FMA a non-zero and 16 outputs; loads a FMA: half a slot (Zen 4) or one (Intel) for the value, 0.1 to 0.3 for
  * inputs at density 0.1. Code is 10 to 12 bytes a non-zero, fetched once a tile from L2 or L3.
  *
- * Parallel. Work units are (image, group, strip of tiles, chunk of output channels); each packs the planes of its strip
- * into the caller's scratch memory and needs nothing of the others.
+ * Parallel. Work units are (image, group, strip of tiles, block of output channels). A thread packs the planes of a strip into its
+ * own scratch memory before the first of its units there, and needs nothing of the others.
  */
 #ifndef BREAKEVEN_JIT_H
 #define BREAKEVEN_JIT_H
@@ -32,9 +32,10 @@ struct bk_jit;
 struct bk_jit_info {
     int64_t units, scratch_floats; /* scratch of one thread */
     int64_t channels, vectors;     /* the largest block: output channels x vectors of 16 outputs */
-    int64_t tiles, strips, chunks, parts, pitch, nonzeros;
+    int64_t tiles, strips, blocks, parts, pitch, nonzeros;
     int64_t code_bytes;            /* code and values */
-    double lanes; /* share of computed lanes that are outputs */
+    double lanes;    /* share of computed lanes that are outputs */
+    double busiest;  /* estimated time of the busiest thread over that of an even share, packing that is done twice included */
 };
 
 /* NULL if code can be generated for this machine, else why not. */
@@ -52,7 +53,11 @@ struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight
 void bk_jit_free(struct bk_jit *jit);
 void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info);
 
-/* Units [from, to) of one call; returns the seconds spent on packing if `clock` is given. scratch: 64-byte aligned. */
-double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void));
+/* Cut the units into consecutive shares that take `threads` threads about equally long: start[threads + 1]. */
+void bk_jit_share(const struct bk_jit *jit, int threads, int64_t *start);
+
+/* One unit of a call; returns the seconds spent on packing if `clock` is given. scratch: 64-byte aligned; packed: which input it
+ * holds, -1 at first. */
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t unit, int64_t *packed, double (*clock)(void));
 
 #endif

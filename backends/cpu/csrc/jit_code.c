@@ -221,7 +221,6 @@ static int write_part(struct writer *w, struct jit_block *block, int64_t k, cons
         int64_t nonzeros = collect(w, weight + c * jit->taps, filter);
         if (w->end - w->e.at < channel_bytes(jit, w->used_taps, nonzeros) + FRAME_BYTES) return -1;
         if (nonzeros) write_channel(w, (int32_t)(c * jit->phases * jit->plane * 4), nonzeros);
-        block->nonzeros += nonzeros;
     }
     if (k == jit->parts - 1) write_outputs(w, relu);
     else write_sums(w);
@@ -234,9 +233,7 @@ static int write_blocks(struct bk_jit *jit, struct writer *w, const float *weigh
 {
     for (int64_t i = 0; i < jit->problem.g * jit->blocks; i++) {
         struct jit_block *block = jit->block + i;
-        int64_t b = i % jit->blocks;
-        block->first = jit->out * b / jit->blocks;
-        block->channels = w->channels = jit->out * (b + 1) / jit->blocks - block->first;
+        w->channels = block->channels;
         int64_t oc = i / jit->blocks * jit->out + block->first;
         for (int64_t k = 0; k < jit->parts; k++)
             if (write_part(w, block, k, weight + oc * jit->in * jit->taps, bias ? bias + oc : NULL, relu)) return -1;
@@ -250,12 +247,11 @@ int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int
     int64_t most = channel_bytes(jit, blocks * jit->in * jit->taps, jit->nonzeros) + (jit->nonzeros + parts * (JIT_SUMS + 1)) * 4;
     most += blocks * 2 * EMIT_LONGEST * jit->in + parts * (2 * FRAME_BYTES + 2 * LINE);
     if (most > (int64_t)1 << 32) FAIL("%lld non-zeros are too many for generated code", (long long)jit->nonzeros);
-    jit->block = calloc((size_t)blocks, sizeof *jit->block);
     jit->part = calloc((size_t)parts, sizeof *jit->part);
     struct used_tap *used = malloc((size_t)(jit->taps + 1) * sizeof *used);
     float *value = malloc((size_t)(jit->nonzeros + JIT_SUMS + 1) * sizeof *value);
     int status = -1;
-    if (!jit->block || !jit->part || !used || !value) {
+    if (!jit->part || !used || !value) {
         snprintf(message, BK_MESSAGE, "no memory for the plan");
     } else if (!jit_reserve(jit, most, message)) {
         const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;

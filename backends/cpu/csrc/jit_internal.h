@@ -40,6 +40,7 @@ struct jit_part {
 /* One block of output channels of a group. */
 struct jit_block {
     int64_t first, channels, nonzeros;
+    double tile_cycles; /* estimated */
 };
 
 struct bk_jit {
@@ -47,13 +48,13 @@ struct bk_jit {
     int64_t in, out, blocks;          /* per group */
     int64_t pitch, plane, phases;     /* floats of a row and of a plane; planes a channel */
     int64_t vectors, tiles;           /* output vectors a tile, tiles an image */
-    int64_t strip_tiles, strips, chunks;
+    int64_t strip_tiles, strips;
     int64_t taps, nonzeros;
+    int threads;
     struct jit_tap *tap;              /* [taps] by offset */
     struct jit_mark *marks;           /* [tiles * vectors] */
     struct jit_step *steps;
     int64_t *step_start;              /* [strips + 1] */
-    int64_t *chunk_start;             /* [g][chunks + 1] blocks */
     int64_t parts;                    /* of the input channels */
     struct jit_block *block;          /* [g][blocks] */
     struct jit_part *part;            /* [g][blocks][parts] */
@@ -61,10 +62,17 @@ struct bk_jit {
     size_t memory_bytes, code_bytes;
 };
 
-/* jit_layout.c: fill every field up to `parts`; -1 with a message when something does not fit. */
-int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *message);
+/* jit_layout.c: fill every field up to `block`; -1 with a message when something does not fit. */
+int jit_layout(struct bk_jit *jit, const float *weight, struct bk_jit_wish wish, char *message);
 
-/* jit_code.c: fill block, part and the memory; -1 with a message. */
+/* jit_share.c: choose blocks, vectors, tiles, strips and strip_tiles, and count each block's non-zeros. `span`: lanes from an image's
+ * first output to its last; `reach`: lanes past a tile that taps read. -1 when memory ran out. */
+int jit_cut(struct bk_jit *jit, const float *weight, int64_t span, int64_t reach, int64_t strip_tiles);
+
+/* Estimated cycles of the busiest thread; `start` as for bk_jit_share, or NULL. */
+double jit_share(const struct bk_jit *jit, int threads, int64_t *start);
+
+/* jit_code.c: fill part and the memory; -1 with a message. */
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message);
 
 /* jit_pages.c: memory for so many bytes of code; give back what was not used and make the rest executable. -1 with a message. */

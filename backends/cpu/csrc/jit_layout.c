@@ -5,16 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that the planes of a strip may occupy. Small strips keep them in L2, but every strip reads all code and values again
- * (and, where taps reach beyond a tile, packs some input twice): so more where there is more code. Found by timing. */
-enum { LEAST_SHARE = 96 << 10, LEAST_REACHING = 384 << 10, MOST_SHARE = 2 << 20, BYTES_A_NONZERO = 15 };
-
-static int64_t planes_share(int64_t nonzeros, int64_t reach)
-{
-    int64_t code = nonzeros * BYTES_A_NONZERO, wanted = reach ? 2 * code : 4 * code, least = reach ? LEAST_REACHING : LEAST_SHARE;
-    return wanted < least ? least : wanted > MOST_SHARE ? MOST_SHARE : wanted;
-}
-
 /* For parts of the input channels: bytes of L1 for what a tile reads; multiply-adds a channel that hide L2 no more; least
  * multiply-adds of a part, below and above that; tiles that make it pay. Found by timing. */
 enum { L1_SHARE = 20 << 10, FEW_FMAS = 16, LEAST_FMAS = 380, MANY_FMAS = 4000, LEAST_TILES = 6 };
@@ -68,7 +58,6 @@ static int by_offset(const void *a, const void *b)
 static int make_taps(struct bk_jit *jit, const struct axis *rows, const struct axis *columns)
 {
     const struct bk_problem *p = &jit->problem;
-    jit->taps = p->kh * p->kw;
     jit->tap = malloc((size_t)jit->taps * sizeof *jit->tap);
     if (!jit->tap) return -1;
     for (int64_t r = 0, k = 0; r < p->kh; r++)
@@ -135,36 +124,6 @@ static int make_steps(struct bk_jit *jit, const struct axis *rows, const struct 
     return 0;
 }
 
-/* Tiles a strip, so that its planes stay in cache while every block reads them; `reach`: lanes past a tile that taps read. */
-static int64_t find_strip(const struct bk_jit *jit, int64_t reach, int threads)
-{
-    const struct bk_problem *p = &jit->problem;
-    int64_t lanes = jit->vectors * JIT_LANES;
-    int64_t room = planes_share(jit->nonzeros / p->g, reach) / 4 / (jit->in * jit->phases) - whole_vectors(reach);
-    int64_t most = larger(room / lanes, ceil_div(2 * reach, lanes));
-    int64_t strips = ceil_div(jit->tiles, larger(1, most));
-    while (strips < jit->tiles && p->mb * p->g * strips * jit->blocks < threads) strips++;
-    return ceil_div(jit->tiles, strips);
-}
-
-/* Chunks of blocks: as few as keep all threads busy, since every chunk packs its input again. */
-static int64_t find_chunks(const struct bk_jit *jit, int threads)
-{
-    int64_t units = jit->problem.mb * jit->problem.g * jit->strips, chunks = 1;
-    while (chunks < jit->blocks && units * chunks % threads && units * chunks < 4 * threads) chunks++;
-    return chunks;
-}
-
-/* Output vectors a tile: one, or more where a group has few output channels, so that sums fill the registers. */
-static void make_tiles(struct bk_jit *jit)
-{
-    int64_t span = (jit->problem.oh - 1) * jit->pitch + jit->problem.ow, vectors = ceil_div(span, JIT_LANES);
-    jit->blocks = ceil_div(jit->out, JIT_SUMS);
-    int64_t most = smaller(JIT_SUMS / ceil_div(jit->out, jit->blocks), JIT_MOST_VECTORS);
-    jit->tiles = ceil_div(vectors, most);
-    jit->vectors = ceil_div(vectors, jit->tiles);
-}
-
 /* Vectors that one tile of an input channel reads. */
 static int64_t vectors_read(const struct bk_jit *jit)
 {
@@ -188,7 +147,7 @@ static int64_t find_parts(const struct bk_jit *jit, int64_t reach)
     return reach == 0 || jit->strip_tiles < LEAST_TILES ? 1 : larger(1, smaller(smaller(wanted, most), jit->in));
 }
 
-static int place(struct bk_jit *jit, const struct axis *rows, const struct axis *columns, int threads, struct bk_jit_wish wish,
+static int place(struct bk_jit *jit, const float *weight, const struct axis *rows, const struct axis *columns, struct bk_jit_wish wish,
                  char *message)
 {
     const struct bk_problem *p = &jit->problem;
@@ -198,12 +157,7 @@ static int place(struct bk_jit *jit, const struct axis *rows, const struct axis 
     if (jit->pitch * p->oh > INT32_MAX / 8 || reach > INT32_MAX / 8) FAIL("an image is too large for generated code");
     if (p->oh * p->ow > INT32_MAX / 4 / JIT_SUMS)
         FAIL("%lldx%lld outputs are too many for generated code", (long long)p->oh, (long long)p->ow);
-    make_tiles(jit);
-    jit->strip_tiles = wish.strip_tiles > 0 ? smaller(wish.strip_tiles, jit->tiles) : find_strip(jit, reach, threads);
-    jit->strips = ceil_div(jit->tiles, jit->strip_tiles);
-    jit->chunks = find_chunks(jit, threads);
-    jit->plane = jit->strip_tiles * jit->vectors * JIT_LANES + whole_vectors(reach);
-    if (jit->plane / JIT_LANES % 2 == 0) jit->plane += JIT_LANES; /* an odd number of cache lines uses all sets of L1 */
+    if (jit_cut(jit, weight, (p->oh - 1) * jit->pitch + p->ow, reach, wish.strip_tiles)) FAIL("no memory for the plan");
     if (__builtin_mul_overflow(jit->in * jit->phases, jit->plane * 4, &bytes) || bytes > INT32_MAX / 2)
         FAIL("the planes of %lld channels are too large for generated code", (long long)jit->in);
     if (make_taps(jit, rows, columns)) FAIL("no memory for the plan");
@@ -212,11 +166,12 @@ static int place(struct bk_jit *jit, const struct axis *rows, const struct axis 
     return 0;
 }
 
-int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *message)
+int jit_layout(struct bk_jit *jit, const float *weight, struct bk_jit_wish wish, char *message)
 {
     struct bk_problem *p = &jit->problem;
     jit->in = p->ic / p->g;
     jit->out = p->oc / p->g;
+    jit->taps = p->kh * p->kw;
     if (p->kh * p->kw == 1 && p->sh == 1 && p->sw == 1 && p->oh == p->ih && p->ow == p->iw && p->ph == 0 && p->pw == 0) {
         p->iw = p->ow = p->ih * p->iw;
         p->ih = p->oh = 1;
@@ -226,7 +181,7 @@ int jit_layout(struct bk_jit *jit, int threads, struct bk_jit_wish wish, char *m
     if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw))
         snprintf(message, BK_MESSAGE, "no memory for the plan");
     else
-        status = place(jit, &rows, &columns, threads, wish, message);
+        status = place(jit, weight, &rows, &columns, wish, message);
     free(rows.phase);
     free(columns.phase);
     return status;

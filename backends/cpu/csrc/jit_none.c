@@ -21,8 +21,10 @@ void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
     *info = (struct bk_jit_info){0};
 }
 
-double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t from, int64_t to, double (*clock)(void))
+void bk_jit_share(const struct bk_jit *jit, int threads, int64_t *start) { (void)jit, (void)threads, (void)start; }
+
+double bk_jit_run(const struct bk_jit *jit, const float *x, float *y, float *scratch, int64_t unit, int64_t *packed, double (*clock)(void))
 {
-    (void)jit, (void)x, (void)y, (void)scratch, (void)from, (void)to, (void)clock;
+    (void)jit, (void)x, (void)y, (void)scratch, (void)unit, (void)packed, (void)clock;
     return 0;
 }

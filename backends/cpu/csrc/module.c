@@ -207,10 +207,11 @@ static PyObject *generated_info(const struct bk_jit *jit)
 {
     struct bk_jit_info i;
     bk_jit_describe(jit, &i);
-    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
-                         (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "parts", (long long)i.parts,
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+                         (long long)i.tiles, "strips", (long long)i.strips, "blocks", (long long)i.blocks, "parts", (long long)i.parts,
                          "pitch", (long long)i.pitch, "units", (long long)i.units, "nonzeros", (long long)i.nonzeros, "code_bytes",
-                         (long long)i.code_bytes, "planes_bytes", (long long)i.scratch_floats * 4, "lanes_used", i.lanes);
+                         (long long)i.code_bytes, "planes_bytes", (long long)i.scratch_floats * 4, "lanes_used", i.lanes, "busiest",
+                         i.busiest);
 }
 
 static PyObject *info(PyObject *self, PyObject *capsule)

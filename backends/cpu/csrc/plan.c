@@ -172,6 +172,19 @@ static void size_scratch(struct bk_plan *plan)
     plan->slice_floats = (plan->planes_floats + plan->sums_floats + 15) / 16 * 16;
 }
 
+/* What the threads of a call share: a lock, and the units, evenly. */
+static int make_shared(struct bk_plan *plan, int64_t units, char *message)
+{
+    if (units > UINT32_MAX / 2) FAIL("%lld parts of a call are too many", (long long)units);
+    plan->lock = malloc(sizeof(pthread_mutex_t));
+    if (!plan->lock) FAIL("no memory for the plan");
+    pthread_mutex_init(plan->lock, NULL);
+    plan->share_start = malloc((size_t)(plan->threads + 1) * sizeof *plan->share_start);
+    if (!plan->share_start) FAIL("no memory for the plan");
+    for (int i = 0; i <= plan->threads; i++) plan->share_start[i] = units * i / plan->threads;
+    return 0;
+}
+
 static int build(struct bk_plan *plan, const float *weight, const float *bias, char *message)
 {
     const struct bk_problem *p = &plan->problem;
@@ -186,10 +199,7 @@ static int build(struct bk_plan *plan, const float *weight, const float *bias, c
     if (bias) memcpy(plan->bias, bias, (size_t)p->oc * sizeof *bias);
     if ((plan->dense ? order_dense : order_sparse)(plan, weight) || cut_chunks(plan, weight)) FAIL("no memory for the plan");
     size_scratch(plan);
-    plan->lock = malloc(sizeof(pthread_mutex_t));
-    if (!plan->lock) FAIL("no memory for the plan");
-    pthread_mutex_init(plan->lock, NULL);
-    return 0;
+    return make_shared(plan, p->g * plan->choice.chunks * plan->layout.tiles_x * plan->layout.tiles_y, message);
 }
 
 struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_choice *choice, const struct bk_isa *isa, int dense,
@@ -220,11 +230,9 @@ static int build_generated(struct bk_plan *plan, const float *weight, const floa
     plan->jit = bk_jit_make(&plan->problem, weight, bias, plan->relu, plan->threads, wish, message);
     if (!plan->jit) return -1;
     bk_jit_describe(plan->jit, &info);
-    plan->jit_units = info.units;
     plan->slice_floats = (info.scratch_floats + 15) / 16 * 16;
-    plan->lock = malloc(sizeof(pthread_mutex_t));
-    if (!plan->lock) FAIL("no memory for the plan");
-    pthread_mutex_init(plan->lock, NULL);
+    if (make_shared(plan, info.units, message)) return -1;
+    bk_jit_share(plan->jit, plan->threads, plan->share_start);
     return 0;
 }
 
@@ -246,12 +254,7 @@ struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *
 
 void bk_plan_free(struct bk_plan *plan)
 {
-    while (plan->idle) {
-        struct bk_arena *arena = plan->idle;
-        plan->idle = arena->next;
-        bk_free(arena->memory);
-        free(arena);
-    }
+    bk_run_free(plan);
     if (plan->lock) pthread_mutex_destroy(plan->lock);
     free(plan->lock);
     bk_jit_free(plan->jit);
@@ -263,6 +266,7 @@ void bk_plan_free(struct bk_plan *plan)
     free(plan->weights);
     free(plan->offset);
     free(plan->chunk_start);
+    free(plan->share_start);
     bk_layout_free(&plan->layout);
     free(plan);
 }

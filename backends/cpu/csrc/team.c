@@ -1,25 +1,34 @@
 /* A small pool of threads: no OpenMP runtime, because PyTorch and MKL bring theirs into the same process.
  *
  * A call borrows an idle team of the right size or makes one, so concurrent calls never wait for each other.
- * Helpers spin briefly for the next call and then sleep.
+ * Helpers wait for the next call first busily, then letting others have the CPU, then asleep. Nobody waits for a helper that
+ * has not begun: a call ends when its work is done, and one that wakes up too late finds it closed.
  */
 #include "conv.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define SPINS 2000
+#define BUSY_S 20e-6   /* a call that follows at once finds its helpers awake ... */
+#define POLITE_S 200e-6 /* ... and so does one a little later, at no cost to other threads that want the CPU */
+
+/* The state of a team: the number of the call, whether it is closed to helpers, and how many are at work on it. */
+#define CALL (~(uint64_t)0 << 32)
+#define ONE_CALL ((uint64_t)1 << 32)
+#define CLOSED ((uint64_t)1 << 31)
+#define AT_WORK (CLOSED - 1)
 
 struct team {
     struct team *next;
     int members;
-    pthread_mutex_t lock;
-    pthread_cond_t wake, done;
-    atomic_uint call;    /* number of the current call */
-    atomic_int running;  /* helpers still at work */
     void (*work)(void *, int);
     void *context;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    atomic_int asleep;
+    _Alignas(BK_ALIGN) _Atomic uint64_t state;
 };
 
 struct helper {
@@ -31,13 +40,6 @@ static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct team *idle;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void pause_briefly(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
-}
-
 /* A forked child has none of the parent's threads: forget the teams. */
 static void forget_teams(void)
 {
@@ -47,24 +49,54 @@ static void forget_teams(void)
 
 static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_teams); }
 
+static void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Wait until the bits of the state under `mask` are `value`, or, with `other`, until they are something else. */
+static uint64_t await(struct team *team, uint64_t mask, uint64_t value, int other)
+{
+    double begin = bk_now(), spent;
+    uint64_t state;
+    while ((spent = bk_now() - begin) < POLITE_S) {
+        state = atomic_load_explicit(&team->state, memory_order_acquire);
+        if (((state & mask) == value) != other) return state;
+        if (spent < BUSY_S) pause_briefly();
+        else sched_yield();
+    }
+    pthread_mutex_lock(&team->lock);
+    atomic_fetch_add(&team->asleep, 1);
+    while (state = atomic_load(&team->state), ((state & mask) == value) == other) pthread_cond_wait(&team->changed, &team->lock);
+    atomic_fetch_sub(&team->asleep, 1);
+    pthread_mutex_unlock(&team->lock);
+    return state;
+}
+
+/* After the state has changed: wake those who sleep until it does. */
+static void tell(struct team *team)
+{
+    if (!atomic_load(&team->asleep)) return;
+    pthread_mutex_lock(&team->lock);
+    pthread_cond_broadcast(&team->changed);
+    pthread_mutex_unlock(&team->lock);
+}
+
 static void *help(void *argument)
 {
     struct helper me = *(struct helper *)argument;
     struct team *team = me.team;
-    unsigned seen = 0;
+    uint64_t seen = 0;
     free(argument);
     for (;;) {
-        for (int i = 0; i < SPINS && atomic_load_explicit(&team->call, memory_order_acquire) == seen; i++) pause_briefly();
-        pthread_mutex_lock(&team->lock);
-        while (atomic_load(&team->call) == seen) pthread_cond_wait(&team->wake, &team->lock);
-        pthread_mutex_unlock(&team->lock);
-        seen++;
+        uint64_t state = await(team, CALL, seen, 1);
+        while (!(state & CLOSED) && !atomic_compare_exchange_weak(&team->state, &state, state + 1)) continue;
+        seen = state & CALL;
+        if (state & CLOSED) continue;
         team->work(team->context, me.member);
-        if (atomic_fetch_sub(&team->running, 1) == 1) {
-            pthread_mutex_lock(&team->lock);
-            pthread_cond_signal(&team->done);
-            pthread_mutex_unlock(&team->lock);
-        }
+        if ((atomic_fetch_sub(&team->state, 1) & ~CALL) == (CLOSED | 1)) tell(team);
     }
     return NULL;
 }
@@ -72,12 +104,12 @@ static void *help(void *argument)
 /* A new team; it has fewer members than asked for where the system gives no more threads. */
 static struct team *make_team(int members)
 {
-    struct team *team = calloc(1, sizeof *team);
+    struct team *team = bk_alloc(sizeof *team);
     if (!team) return NULL;
+    *team = (struct team){.members = 1};
     pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->wake, NULL);
-    pthread_cond_init(&team->done, NULL);
-    team->members = 1;
+    pthread_cond_init(&team->changed, NULL);
+    atomic_init(&team->state, CLOSED);
     for (; team->members < members; team->members++) {
         struct helper *helper = malloc(sizeof *helper);
         pthread_t thread;
@@ -113,16 +145,11 @@ void bk_team_run(int members, void (*work)(void *, int), void *context)
     }
     team->work = work;
     team->context = context;
-    atomic_store(&team->running, team->members - 1);
-    pthread_mutex_lock(&team->lock);
-    atomic_fetch_add_explicit(&team->call, 1, memory_order_release);
-    pthread_cond_broadcast(&team->wake);
-    pthread_mutex_unlock(&team->lock);
+    atomic_store(&team->state, (atomic_load(&team->state) & CALL) + ONE_CALL);
+    tell(team);
     work(context, 0);
-    for (int i = 0; i < SPINS && atomic_load(&team->running) > 0; i++) pause_briefly();
-    pthread_mutex_lock(&team->lock);
-    while (atomic_load(&team->running) > 0) pthread_cond_wait(&team->done, &team->lock);
-    pthread_mutex_unlock(&team->lock);
+    atomic_fetch_or(&team->state, CLOSED);
+    await(team, AT_WORK, 0, 0);
     pthread_mutex_lock(&idle_lock);
     team->next = idle;
     idle = team;
