@@ -57,6 +57,19 @@ class TrainConfig:
 
 
 @dataclass
+class StudyConfig:
+    """What ``task=study`` does; see docs/sweeps.md.
+
+    ``measure``: race the exported weights of finished runs first, where that is missing or doubtful. ``loss``: between which losses of
+    accuracy against the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares).
+    """
+
+    measure: bool = False
+    loss: Any = field(default_factory=lambda: [0.003, 0.01])
+    most_loss: float = 0.005
+
+
+@dataclass
 class RunConfig:
     """Every key of the command line. ``backend``, ``network`` and ``weights`` are Hydra groups."""
 
@@ -81,11 +94,15 @@ class RunConfig:
     pruner: Any = None
     guide: Any = None
     train: TrainConfig = field(default_factory=TrainConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     report: Any = None
     results: str = "results"
     job: str = ""
     resume: str | None = None
+
+
+_NESTED: dict[str, type] = {"measure": MeasureConfig, "train": TrainConfig, "study": StudyConfig}
 
 
 def check_keys(config: Mapping[str, Any], schema: type = RunConfig, prefix: str = "") -> None:
@@ -94,10 +111,8 @@ def check_keys(config: Mapping[str, Any], schema: type = RunConfig, prefix: str 
     for key, value in config.items():
         if key not in known:
             raise InputError(f"unknown key {prefix + str(key)!r}; allowed: {', '.join(known)}.{did_you_mean(str(key), known)}")
-        if key == "measure" and isinstance(value, Mapping):
-            check_keys(value, MeasureConfig, "measure.")
-        if key == "train" and isinstance(value, Mapping):
-            check_keys(value, TrainConfig, "train.")
+        if key in _NESTED and isinstance(value, Mapping):
+            check_keys(value, _NESTED[key], f"{key}.")
 
 
 def as_list(value: Any) -> list[Any]:
@@ -156,6 +171,16 @@ def check_train(train: TrainConfig) -> None:
     probes = as_list(train.probes)
     if len(probes) < 2 or any(isinstance(p, bool) or not isinstance(p, int | float) or not 0 < p <= 1 for p in probes):
         raise InputError(f"train.probes is {train.probes!r}; allowed: two or more densities, above 0 and up to 1")
+
+
+def check_study(study: StudyConfig) -> None:
+    """As :func:`check_config`, for the keys of ``study``."""
+    window = as_list(study.loss)
+    numbers = all(isinstance(x, int | float) and not isinstance(x, bool) and 0 <= x < 1 for x in window)
+    if len(window) != 2 or not numbers or window[0] >= window[1]:
+        raise InputError(f"study.loss is {study.loss!r}; allowed: two shares, the lesser first (0.003 is 0.3 points)")
+    if not 0 <= study.most_loss < 1:
+        raise InputError(f"study.most_loss is {study.most_loss}; allowed: a share from 0 (0.005 is 0.5 points)")
 
 
 def _whole(name: str, value: Any, least: int) -> None:

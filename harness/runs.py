@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from harness.contract import InputError, Record, Row
 from harness.contract.record import RECORD_NAME, RunStatus, read_record
 from harness.files import write_atomically
 
 JOURNAL_NAME = "journal.jsonl"
+LOCK_NAME = ".lock"
 
 
 class RunFolder:
@@ -30,6 +32,8 @@ class RunFolder:
     def __init__(self, folder: Path, record: Record, made: Sequence[Path] = ()) -> None:
         self.folder, self._record, self._made = folder, record, made
         self._rows: dict[str, tuple[Row, ...]] = {}
+        self._status: RunStatus = "interrupted"
+        self._lock: TextIO | None = None  # while it is open no other process may work in the folder
 
     @classmethod
     def create(cls, results: Path, label: str, record: Record) -> RunFolder:
@@ -51,10 +55,13 @@ class RunFolder:
         except BaseException:
             cls(draft, record, [draft, *made]).discard()
             raise
-        return cls(folder, record, [folder, *made])
+        run = cls(folder, record, [folder, *made])
+        run._lock = _lock(folder)
+        return run
 
     def discard(self) -> None:
         """Remove the folder if it was made for this run and nothing was finished in it."""
+        self._unlock()
         if self._made and not self._rows:
             (self.folder / RECORD_NAME).unlink(missing_ok=True)
             with suppress(OSError):
@@ -62,13 +69,19 @@ class RunFolder:
                     folder.rmdir()
 
     @classmethod
-    def resume(cls, path: str | Path) -> RunFolder:
-        """Open an earlier run; raises :class:`InputError` when there is none at ``path``."""
-        record = read_record(path)
+    def resume(cls, path: str | Path, status: RunStatus = "interrupted") -> RunFolder:
+        """Open an earlier run, whose record says ``status`` until it is finished: *complete* where rows are added to a run that has ended.
+
+        Raises :class:`InputError` when there is none at ``path``, or another process is at work in it.
+        """
+        read_record(path)
         folder = Path(path) if Path(path).is_dir() else Path(path).parent
+        lock = _lock(folder)
+        record = read_record(path)
         for draft in folder.glob(f".{RECORD_NAME}.*"):
             draft.unlink()  # what a kill left of a record that was being written
         run = cls(folder, record)
+        run._status, run._lock = status, lock
         journal = folder / JOURNAL_NAME
         for number, line in enumerate(journal.read_text(encoding="utf-8").splitlines() if journal.exists() else (), 1):
             try:
@@ -104,26 +117,53 @@ class RunFolder:
                 os.fsync(file.fileno())
         except OSError as error:
             raise InputError(f"cannot write {str(journal)!r}: {error.strerror or error}; what was finished before is kept") from error
-        self._write("interrupted")
+        self._write(self._status)
 
     def note(self, block: str, key: str, value: object) -> None:
         """Keep ``value`` (plain JSON) under ``key`` of the record's extra ``block``, at once."""
         self._record.extra.setdefault(block, {})[key] = value
-        self._write("interrupted")
+        self._write(self._status)
 
     def describe(self, coverage: str, versions: dict[str, str]) -> None:
         """Add what is known only once the workers run."""
         self._record = dataclasses.replace(self._record, coverage=coverage, versions={**self._record.versions, **versions})
 
     def finish(self, status: RunStatus) -> Path:
-        """Write the record with its final status and return its path."""
-        return self._write(status)
+        """Write the record with its final status, let other processes in, and return the record's path."""
+        path = self._write(status)
+        self._unlock()
+        return path
+
+    def _unlock(self) -> None:
+        if self._lock and not self._lock.closed:
+            (self.folder / LOCK_NAME).unlink(missing_ok=True)
+            self._lock.close()
 
     def _write(self, status: RunStatus) -> Path:
         path = self.folder / RECORD_NAME
         record = dataclasses.replace(self.record, status=status)
         write_atomically(path, json.dumps(record.to_json(), indent=1, allow_nan=False) + "\n")
         return path
+
+
+def _lock(folder: Path) -> TextIO | None:
+    """Keep other processes out of ``folder`` while the file that is returned stays open; None on systems without such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        file = (folder / LOCK_NAME).open("a")
+    except OSError as error:
+        raise InputError(f"cannot write in {str(folder)!r}: {error.strerror or error}") from None
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_ino != Path(file.name).stat().st_ino:
+            raise FileExistsError  # its holder has just removed this one, and somebody made another
+    except OSError:
+        file.close()
+        raise InputError(f"another process is at work in {str(folder)!r}; allowed: wait until it ends, or stop it first") from None
+    return file
 
 
 def _rename_free(draft: Path, wanted: Path) -> Path:

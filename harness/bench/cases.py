@@ -80,8 +80,8 @@ def _case(layer: Layer, problem: Problem, density: float | None, source: WeightS
     return Case(layer, problem, weights.density, weights, seed, asked=density)
 
 
-def case_at(layer: Layer, batch: int, density: float, source: WeightSource, config: RunConfig) -> Case:
-    """``layer`` at one batch size and density."""
+def case_at(layer: Layer, batch: int, density: float | None, source: WeightSource, config: RunConfig) -> Case:
+    """``layer`` at one batch size and density; None: the density of the source's own weights."""
     return _case(layer, layer.problem.with_batch(batch), density, source, config)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from harness.contract import InputError, Problem
 from harness.files import write_atomically
 
+EPOCHS_NAME = "epochs.csv"
+
 
 def export_weights(model: Any, problems: Mapping[str, Problem], shape: Sequence[int], folder: Path, notice: Callable[[str], None]) -> Path:
     """Write ``model.pt`` (state_dict), ``model.safetensors``, ``model.onnx`` and ``csr/LAYER.npz``; returns the folder of the last.
@@ -67,7 +69,7 @@ def write_epochs(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    write_atomically(folder / "epochs.csv", text.getvalue())
+    write_atomically(folder / EPOCHS_NAME, text.getvalue())
 
 
 def write_tensorboard(folder: Path, history: Sequence[Mapping[str, Any]]) -> bool:

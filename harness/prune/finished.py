@@ -10,7 +10,7 @@ from harness.config import RunConfig
 from harness.contract import InputError
 from harness.contract.record import RECORD_NAME, read_record
 
-_APART = ("results", "job", "resume", "report")
+_APART = ("results", "job", "resume", "report", "study")
 
 
 def find_earlier(config: RunConfig) -> tuple[Path | None, bool]:

@@ -8,26 +8,23 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.console import Console
 
-from harness.bench.cases import Case
 from harness.bench.race import race
 from harness.bench.rows import make_rows
 from harness.bench.table import print_table
 from harness.config import RunConfig, check_train
 from harness.console import err, out
-from harness.contract import InputError, Row
-from harness.networks import Layer
+from harness.contract import InputError
 from harness.prune.export import export_weights, write_epochs, write_tensorboard
 from harness.prune.finished import find_earlier
+from harness.prune.measured import network_times, weight_cases, with_weights
 from harness.prune.parts import Parts, dense_recipe, make_parts, prune_recipe
 from harness.prune.projections import outlooks
 from harness.prune.tables import epoch_line, print_prune
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
 from harness.tasks.session import Session, run_session
-from harness.weights import LayerWeights
 
 if TYPE_CHECKING:
     from gsl import Pruning
@@ -155,9 +152,9 @@ def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, 
     write_tensorboard(folder.folder, trainer.history)
     csr = export_weights(model, parts.problems, parts.data.shape, folder.folder / "export", _notice)
     if config.train.measure:
-        _measure(session, parts, model, csr)
+        _measure(session, parts, csr)
     guide, densities = pruning.guide, pruning.densities
-    time = {"projected_speedup": guide.dense_s / guide.seconds(densities), "ceiling": guide.ceiling, **_measured(folder.record.rows)}
+    time = {"projected_speedup": guide.dense_s / guide.seconds(densities), "ceiling": guide.ceiling, **network_times(folder.record.rows)}
     for key, value in {
         "pruner": config.pruner["name"],
         "guide": config.guide["name"],
@@ -183,32 +180,14 @@ def _layer(name: str, pruning: Pruning) -> dict[str, Any]:
     return {**found, "projected_speedup": speedup, "kernel": kernel}
 
 
-def _measure(session: Session, parts: Parts, model: Any, csr: Path) -> None:
+def _measure(session: Session, parts: Parts, csr: Path) -> None:
     """Race every kernel on the pruned weights, layer by layer, as ``task=bench`` does with ``weights=files``."""
-    config = dataclasses.replace(session.config, weights={"kind": "files", "path": str(csr)})
-    hardware, modules = session.hardware(), dict(model.named_modules())
-    for name, problem in parts.problems.items():
-        weight = np.ascontiguousarray(modules[name].weight.detach().numpy(), np.float32)
-        density = float(np.count_nonzero(weight)) / weight.size
-        weights = LayerWeights(weight, density, "real", str(csr / f"{name.replace('/', '_')}.npz"))
-        case = Case(Layer(name, problem), problem, density, weights, config.seed)
+    config, hardware = with_weights(session.config, csr), session.hardware()
+    for case in weight_cases(parts.problems, config):
         if not session.folder.has(case.key):
-            session.describe(f"measuring {name}")
+            session.describe(f"measuring {case.layer.name}")
             entries = race(case, session.field.contenders(), session.field.oracle, config.measure, lambda: None)
             session.folder.append(case.key, make_rows(case, entries, config, hardware))
-
-
-def _measured(rows: tuple[Row, ...]) -> dict[str, float]:
-    """All convolutions: the fastest dense kernels against the fastest kernel of any kind, in the same run."""
-    dense, best = 0.0, 0.0
-    for layer in dict.fromkeys(row.layer for row in rows):
-        timed = [row for row in rows if row.layer == layer and row.status == "passed" and row.end_to_end_s]
-        baseline = next((row.baseline for row in timed if row.baseline), None)
-        if baseline is None:
-            return {}
-        dense += baseline.end_to_end_s
-        best += min(row.end_to_end_s or baseline.end_to_end_s for row in timed)
-    return {"measured_dense_s": dense, "measured_s": best, "measured_speedup": dense / best} if best else {}
 
 
 def _notice(text: str) -> None:

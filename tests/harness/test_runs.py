@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -68,7 +70,7 @@ def test_resume_after_a_kill_loses_only_the_line_that_was_cut(run, cut):
     again.append("three", [row("c")])
     assert [r.layer for r in read_record(run.folder).rows] == ["a", "b2", "c"]
     assert [r.layer for r in RunFolder.resume(run.folder).record.rows] == ["a", "b2", "c"]
-    assert sorted(path.name for path in run.folder.iterdir()) == ["journal.jsonl", "record.json"]
+    assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "journal.jsonl", "record.json"], "it is still open"
 
 
 def test_a_line_that_lacks_only_its_end_is_whole(run):
@@ -125,3 +127,23 @@ def test_discard_keeps_what_was_finished_and_what_others_made(run, tmp_path):
 def test_no_record_no_resume(tmp_path):
     with pytest.raises(InputError, match="no record at"):
         RunFolder.resume(tmp_path)
+
+
+def test_a_folder_belongs_to_one_process_at_a_time(run):
+    code = f"from harness.runs import RunFolder; RunFolder.resume({str(run.folder)!r})"
+
+    def other():
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+
+    message = f"another process is at work in {str(run.folder)!r}; allowed: wait until it ends, or stop it first"
+    assert message in other()
+    run.finish("complete")
+    assert other() == ""
+
+
+def test_rows_added_to_a_run_that_has_ended_leave_it_complete(run):
+    run.finish("complete")
+    again = RunFolder.resume(run.folder, status="complete")
+    again.append("late", [row("a")])
+    again.note("prune", "time", {})
+    assert read_record(run.folder).status == "complete" and len(read_record(run.folder).rows) == 1

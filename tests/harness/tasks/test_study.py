@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
 
 import pytest
 
-from harness.tasks.study import Cell, at_equal_accuracy, collect, plot_pareto
+TINY = ["net=lenet5", "net.width=0.2", "dataset.train=160", "dataset.validation=50", "dataset.test=50", "train.dense_epochs=1"]
+QUICK = ["train.prune_epochs=1", "train.retrain_epochs=1", "baselines=none", "measure.repetitions=1", "measure.cold=0"]
 
 
 def harness(*words: str, task: str = "study") -> subprocess.CompletedProcess[str]:
@@ -36,21 +38,11 @@ def test_seeds_come_together_and_unfinished_runs_are_counted(tmp_path):
     done = harness(f"results={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert "3 finished runs, 1 not finished" in done.stdout
-    head, line, _ = (tmp_path / "study.csv").read_text().splitlines()
-    assert head.startswith("net,pruner,guide")
-    assert line.split(",") == [
-        "tiny x0.5 on shapes",
-        "gmp",
-        "gsl",
-        "density=0.1",
-        "2",
-        "88.00%",
-        "2.00%",
-        "+2.00%",
-        "4.00x",
-        "3.50x",
-        "0.100",
-    ]
+    assert "no dense control of equal budget" in done.stdout
+    line, _ = csv.DictReader((tmp_path / "study.csv").read_text().splitlines())
+    assert (line["net"], line["guide"], line["strength"], line["seeds"]) == ("tiny x0.5 on shapes", "gsl", "density=0.1", "2")
+    assert [float(line[name]) for name in ("accuracy", "spread", "projected", "least", "greatest")] == [0.88, 0.02, 4.0, 3.0, 4.0]
+    assert float(line["measured"]) == pytest.approx(12**0.5, rel=1e-5) and line["loss"] == ""
 
 
 def test_an_empty_folder_is_refused(tmp_path):
@@ -58,21 +50,68 @@ def test_an_empty_folder_is_refused(tmp_path):
     assert done.returncode == 2 and "no finished pruning run" in done.stderr
 
 
-def cell(guide: str, accuracy: float, speedup: float) -> Cell:
-    return Cell("n", "gmp", guide, "", (accuracy, accuracy + 0.01), (0.0,), (speedup,), (speedup,), 0.1)
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("study.loss=[0.01,0.003]", "study.loss is [0.01, 0.003]; allowed: two shares, the lesser first"),
+        ("study.most_loss=2", "study.most_loss is 2.0; allowed: a share from 0"),
+        ("study.mesure=true", "unknown key 'study.mesure'; allowed: measure, loss, most_loss. Did you mean"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path, word, message):
+    done = harness(f"results={tmp_path}", word)
+    assert done.returncode == 2 and message in done.stderr, done.stderr
 
 
-def test_curves_are_compared_at_equal_accuracy_and_never_extrapolated():
-    other = [cell("none", 0.8, 4.0), cell("none", 0.9, 1.0)]
-    assert at_equal_accuracy([cell("gsl", 0.85, 3.0)], other) == [pytest.approx(1.5)]
-    assert at_equal_accuracy([cell("gsl", 0.95, 3.0)], other) == []
-    assert collect([]) == []
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A control and a guided run whose weights have not been timed."""
+    pytest.importorskip("torch", reason="task=prune needs torch")
+    results = tmp_path_factory.mktemp("study")
+    for words in (["pruner=dense", "guide=none", "train.force=true"], ["pruner=gmp", "guide=skip_ends"]):
+        done = harness(*TINY, *QUICK, *words, "train.measure=false", "train.probes=[0.1,1.0]", f"results={results}", task="prune")
+        assert done.returncode == 0, done.stderr
+    return results
 
 
-def test_the_plot_is_drawn(tmp_path):
-    pytest.importorskip("matplotlib", reason="the plot needs matplotlib")
-    path = plot_pareto([cell("none", 0.8, 4.0), cell("none", 0.9, 1.0), cell("gsl", 0.85, 3.0)], tmp_path / "pareto.svg")
-    assert "<svg" in path.read_text()
+def records(results):
+    return {r["prune"]["pruner"]: r for r in (json.loads(file.read_text()) for file in results.glob("*-prune-cpu/record.json"))}
+
+
+@pytest.mark.slow
+def test_weights_are_measured_later_and_once(trained):
+    assert not any(r["rows"] for r in records(trained).values())
+    words = (f"results={trained}", "study.measure=true", "baselines=none", "measure.repetitions=3", "measure.cold=0")
+    done = harness(*words)
+    assert done.returncode == 0 and "measured 4 layers of 2 runs" in done.stdout, done.stdout + done.stderr
+    for record in records(trained).values():
+        assert record["status"] == "complete" and {row["layer"] for row in record["rows"]} == {"conv1", "conv2"}
+        assert all(row["pattern"] == "real" and row["baseline"] for row in record["rows"])
+        if all(row["status"] == "passed" for row in record["rows"]):
+            time = record["prune"]["time"]
+            dense = {row["layer"]: row["baseline"]["end_to_end_s"] for row in record["rows"]}
+            assert time["measured_dense_s"] == pytest.approx(sum(dense.values()))
+            assert time["measured_rest_dense_s"] == pytest.approx(dense["conv2"])
+            assert time["projected_speedup"] > 0 and time["measured_on"]
+    again = harness(*words)
+    doubtful = {(n, row["layer"]) for n, r in records(trained).items() for row in r["rows"] if row["status"] != "passed"}
+    assert f"measured {len(doubtful)} layers" in again.stdout or doubtful, again.stdout
+
+
+@pytest.mark.slow
+def test_what_another_process_is_at_work_on_is_left_out(trained):
+    from harness.runs import RunFolder
+
+    for file in trained.glob("*-prune-cpu/journal.jsonl"):
+        file.unlink()
+    for file in trained.glob("*-prune-cpu/record.json"):
+        record = json.loads(file.read_text())
+        file.write_text(json.dumps({**record, "rows": []}))
+    held = RunFolder.resume(next(trained.glob("*-prune-cpu")), status="complete")
+    done = harness(f"results={trained}", "study.measure=true", "baselines=none", "measure.repetitions=1", "measure.cold=0")
+    held.finish("complete")
+    assert done.returncode == 0 and f"left out: another process is at work in '{held.folder}'" in done.stdout
+    assert sum(bool(r["rows"]) for r in records(trained).values()) == 1
 
 
 @pytest.mark.slow
@@ -86,10 +125,8 @@ def test_the_plot_is_drawn(tmp_path):
 def test_a_sweep_runs_on_one_machine_and_as_a_cluster_would(tmp_path, launcher, module, extra):
     pytest.importorskip(module, reason=f"the {launcher} launcher is not installed")
     pytest.importorskip("torch", reason="task=prune needs torch")
-    tiny = ["net=lenet5", "net.width=0.2", "dataset.train=160", "dataset.validation=50", "dataset.test=50", "train.dense_epochs=1"]
-    quick = ["train.prune_epochs=1", "train.retrain_epochs=1", "baselines=none", "measure.repetitions=1", "measure.cold=0"]
-    words = ["-m", *tiny, *quick, "train.probes=[0.1,1.0]", "pruner=gmp", "guide=none,skip_ends", f"results={tmp_path}"]
+    words = ["-m", *TINY, *QUICK, "train.probes=[0.1,1.0]", "pruner=gmp", "guide=none,skip_ends", f"results={tmp_path}"]
     done = harness(*words, f"hydra/launcher={launcher}", *extra, task="prune")
-    records = [json.loads(file.read_text()) for file in tmp_path.glob("*-prune-cpu-*/record.json")]
-    assert sorted(r["prune"]["guide"] for r in records) == ["none", "skip_ends"], done.stdout + done.stderr
-    assert {r["status"] for r in records} == {"complete"}
+    found = [json.loads(file.read_text()) for file in tmp_path.glob("*-prune-cpu-*/record.json")]
+    assert sorted(r["prune"]["guide"] for r in found) == ["none", "skip_ends"], done.stdout + done.stderr
+    assert {r["status"] for r in found} == {"complete"}

@@ -1,0 +1,60 @@
+"""Accuracy against measured speed-up: a panel a network and pruner, a curve a guide, bars from seed to seed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.report.figures import new_figure, save_figure
+from harness.study.cells import CONTROL, Cell
+from harness.study.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 3
+
+
+def plot_pareto(cells: Sequence[Cell], read: Callable[[Run], float], scope: str, path: Path) -> Path | None:
+    """Draw ``path`` (SVG); None where no cell has the speed-up that ``read`` gives. The control's mean is a line, its seeds a band."""
+    pruned = [cell for cell in cells if cell.pruner != CONTROL and cell.speedup(read) > 0]
+    panels = list(dict.fromkeys((cell.net, cell.pruner) for cell in pruned))
+    if not panels:
+        return None
+    columns = min(COLUMNS, len(panels))
+    figure, axes = new_figure(-(-len(panels) // columns), columns, (4.6, 3.6))
+    for axis, (net, pruner) in zip(axes.flat, panels, strict=False):
+        _panel(axis, [c for c in pruned if (c.net, c.pruner) == (net, pruner)], read)
+        _control(axis, [c for c in cells if (c.net, c.pruner) == (net, CONTROL)])
+        axis.set_title(f"{pruner}, {net}", fontsize="small")
+        axis.set(xlabel=f"measured speed-up, {scope} convolutions", ylabel="test accuracy, %", xscale="log")
+        axis.legend(fontsize="x-small")
+    for axis in list(axes.flat)[len(panels) :]:
+        axis.set_visible(False)
+    return save_figure(figure, path)
+
+
+def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float]) -> None:
+    for guide, curve in dict.fromkeys((cell.guide, cell.curve) for cell in cells):
+        mine = sorted((c for c in cells if (c.guide, c.curve) == (guide, curve)), key=lambda c: c.speedup(read))
+        x, y = [c.speedup(read) for c in mine], [100 * statistics.fmean(c.accuracies) for c in mine]
+        across = [
+            [at - min(map(read, c.runs)) for at, c in zip(x, mine, strict=True)],
+            [max(map(read, c.runs)) - at for at, c in zip(x, mine, strict=True)],
+        ]
+        up = [
+            [at - 100 * min(c.accuracies) for at, c in zip(y, mine, strict=True)],
+            [100 * max(c.accuracies) - at for at, c in zip(y, mine, strict=True)],
+        ]
+        axis.errorbar(
+            x, y, xerr=across, yerr=up, marker="o", markersize=4, capsize=2, linewidth=1.2, elinewidth=0.6, label=f"{guide} {curve}".strip()
+        )
+
+
+def _control(axis: Axes, cells: Sequence[Cell]) -> None:
+    values = [100 * accuracy for cell in cells for accuracy in cell.accuracies]
+    if values:
+        axis.axhline(statistics.fmean(values), color="grey", linestyle="--", linewidth=1, label="dense control")
+        axis.axhspan(min(values), max(values), color="grey", alpha=0.15, linewidth=0)
