@@ -13,15 +13,21 @@ from harness.suggest import did_you_mean
 
 REPORTS = ("csv", "json", "plots")
 MODELS = ("auto", "paper")
+MOST_PATIENCE_S = 60.0
 
 
 @dataclass
 class MeasureConfig:
-    """How to measure: hot repetitions, calls with cold weights, seconds before a worker counts as hung."""
+    """How to measure: hot repetitions, calls with cold weights, seconds before a worker counts as hung.
+
+    ``patience_s``: seconds that a sample may wait for a core that no other program shares; None: 1 where times are compared
+    with the model, else 0.
+    """
 
     repetitions: int = 15
     cold: int = 3
     timeout_s: float = 600.0
+    patience_s: float | None = None
 
 
 @dataclass
@@ -133,8 +139,7 @@ def check_config(config: RunConfig) -> None:
     _whole("measure.repetitions", config.measure.repetitions, 1)
     _whole("measure.cold", config.measure.cold, 0)
     _whole("seed", config.seed, 0)
-    if not config.measure.timeout_s > 0:
-        raise InputError(f"measure.timeout_s is {config.measure.timeout_s}; allowed: more than 0 seconds")
+    check_measure_seconds(config.measure)
     if config.problem and config.problems:
         raise InputError("problem and problems are both given; allowed: one of them")
     for value in as_list(config.report):
@@ -149,6 +154,14 @@ def check_config(config: RunConfig) -> None:
             raise InputError(f"{name} is empty; allowed: a value, or leave {name}= out")
     if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
         raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
+
+
+def check_measure_seconds(measure: MeasureConfig) -> None:
+    """As :func:`check_config`, for the times of ``measure``."""
+    if not measure.timeout_s > 0:
+        raise InputError(f"measure.timeout_s is {measure.timeout_s}; allowed: more than 0 seconds")
+    if not 0 <= (measure.patience_s or 0) <= MOST_PATIENCE_S:
+        raise InputError(f"measure.patience_s is {measure.patience_s}; allowed: 0 to {MOST_PATIENCE_S:g} seconds")
 
 
 def check_train(train: TrainConfig) -> None:

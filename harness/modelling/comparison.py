@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Comparison:
-    """One kernel on one case: seconds as measured, and as projected, with its band, at the FMA peak of that moment."""
+    """One kernel on one case: seconds as measured, and as projected, with its band, at the FMA peak of that moment.
+
+    ``doubt`` says why the measurement is not trusted, if it is not.
+    """
 
     layer: str
     batch: int
@@ -18,6 +21,7 @@ class Comparison:
     projected_s: float
     low_s: float
     high_s: float
+    doubt: str = ""
 
     @property
     def error(self) -> float:

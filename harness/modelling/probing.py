@@ -7,12 +7,17 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
+from harness import pace
 from harness.bench.contenders import Stage, Team
 from harness.bench.entry import Entry
+from harness.bench.timing import sample
+from harness.config import MeasureConfig
 from harness.contract import Hardware, InputError, KernelSpec, Problem
+from harness.modelling.patience import MOST_SHARED
 from harness.modelling.store import ModelledKernel
 from harness.networks import Layer
 from harness.weights import RandomWeights
@@ -21,7 +26,7 @@ from perfmodel.calibrate import Sample, calibrate
 from perfmodel.probes import Probe, probe_design
 
 PROBES = 100
-REPETITIONS = 7
+REPETITIONS = 5
 BUDGET_S = 36.0
 """Seconds that the kernels of one backend may take together; what is left of the design then goes unmeasured."""
 LEAST_PROBES = 24
@@ -49,42 +54,67 @@ def design(kernel: ModelledKernel, team: Team, exclude: Sequence[Layer]) -> tupl
     raise trouble
 
 
-def time_probe(team: Team, spec: KernelSpec, probe: Probe, timeout_s: float) -> Sample:
-    """Time one probe: medians of interleaved samples and FMA peaks, of the calmest of up to three attempts."""
+def time_probe(team: Team, spec: KernelSpec, probe: Probe, measure: MeasureConfig) -> tuple[Sample, float]:
+    """Time one probe: medians of interleaved samples and FMA peaks, of the calmest of up to three attempts.
+
+    Also returns the share of its samples during which another program used the core.
+    """
     weights = RandomWeights().weights_for(Layer("probe", probe.problem), probe.density, seed=1)
-    entry = Entry(team, spec, Stage(probe.problem, weights.array, 1, NO_TRUTH, timeout_s))
+    entry = Entry(team, spec, Stage(probe.problem, weights.array, 1, NO_TRUTH, measure.timeout_s))
     entry.call("warm_up")
-    attempts: list[tuple[float, float, float]] = []
-    while not attempts or (len(attempts) < ATTEMPTS and min(attempts)[0] > CALM):
-        attempts.append(_attempt(entry, team))
-    _, seconds_s, peak = min(attempts)
-    return Sample(probe.problem, weights.density, seconds_s, peak)
+    attempts: list[Attempt] = []
+    while not attempts or (len(attempts) < ATTEMPTS and not attempts[-1].calm):
+        attempts.append(_attempt(entry, team, measure.patience_s or 0.0))
+    best = min(attempts)
+    return Sample(probe.problem, weights.density, best.seconds, best.peak_flops), best.shared
 
 
-def _attempt(entry: Entry, team: Team) -> tuple[float, float, float]:
-    """Spread (quartiles over median), median seconds and median peak of interleaved samples."""
-    seconds, peaks = [], []
-    for _ in range(REPETITIONS):
-        seconds.append(entry.call("sample").end_to_end_s)
-        peaks.append(team.worker().call("fma_peak"))
+class Attempt(NamedTuple):
+    """Share of the samples on a shared core, spread (quartiles over median), median seconds and median peak."""
+
+    shared: float
+    spread: float
+    seconds: float
+    peak_flops: float
+
+    @property
+    def calm(self) -> bool:
+        """Whether there is no need for another attempt."""
+        return self.spread <= CALM and self.shared <= MOST_SHARED
+
+
+def _attempt(entry: Entry, team: Team, patience_s: float) -> Attempt:
+    """Interleaved samples, with the peak before, in the middle and behind."""
+    clocks, peaks = [], []
+    for number in range(REPETITIONS):
+        if number % (REPETITIONS // 2) == 0:
+            peaks.append(team.worker().call("fma_peak"))
+        clocks.append(sample(entry, patience_s))
     if any(peak is None for peak in peaks):
         raise InputError(f"backend {team.spec.name!r} gives no FMA peak, so its kernels cannot be calibrated; the paper's model is used")
-    low, middle, high = (float(q) for q in np.percentile(seconds, (25, 50, 75)))
-    return (high - low) / middle, middle, float(np.median(peaks))
+    low, middle, high = (float(q) for q in np.percentile([c.end_to_end_s for c in clocks], (25, 50, 75)))
+    shared = sum(c.pace > 0 and pace.shared(c.pace) for c in clocks) / len(clocks)
+    return Attempt(shared, (high - low) / middle, middle, float(np.median(peaks)))
 
 
 def calibrate_kernel(
-    team: Team, spec: KernelSpec, hardware: Hardware, exclude: Sequence[Layer], timeout_s: float, tick: Callable[[int, int], None]
+    team: Team, spec: KernelSpec, hardware: Hardware, exclude: Sequence[Layer], measure: MeasureConfig, tick: Callable[[int, int], None]
 ) -> ModelledKernel:
-    """Time the probes of ``spec`` and fit its costs; ``tick(done, total)`` is called after each probe."""
+    """Time the probes of ``spec`` and fit its costs; ``tick(done, total)`` is called after each probe.
+
+    Probes taken on a shared core are left out where enough others remain.
+    """
     declared = ModelledKernel.declared(team.spec.name, spec, team.threads, hardware)
     probes = design(declared, team, exclude)
-    samples: list[Sample] = []
+    timed: list[tuple[Sample, float]] = []
     end = time.perf_counter() + BUDGET_S / len(team.kernels)
     for probe in random.Random(1).sample(probes, len(probes)):  # so that a design cut short is still a mixed one
-        if time.perf_counter() > end and len(samples) >= LEAST_PROBES:
+        if time.perf_counter() > end and len(timed) >= LEAST_PROBES:
             break
-        samples.append(time_probe(team, spec, probe, timeout_s))
-        tick(len(samples), len(probes))
+        timed.append(time_probe(team, spec, probe, measure))
+        tick(len(timed), len(probes))
+    own = [found for found, shared in timed if shared <= MOST_SHARED]
+    samples = own if len(own) >= LEAST_PROBES else [found for found, _ in timed]
     parameters = calibrate(declared.contender.model, samples, declared.parameters, hardware)
-    return dataclasses.replace(declared, parameters=parameters, date=datetime.now(UTC).date().isoformat())
+    left_out = len(timed) - len(samples)
+    return dataclasses.replace(declared, parameters=parameters, date=datetime.now(UTC).date().isoformat(), left_out=left_out)

@@ -27,7 +27,8 @@ _FIELDS = ("backend", "kernel", "method", "model", "exact", "threads", "date")
 class ModelledKernel:
     """A kernel as the model sees it: calibrated when its parameters hold costs, else from first principles.
 
-    ``hardware`` is the device that it runs on; ``exact``: it may serve as a dense baseline if its method is dense.
+    ``hardware`` is the device that it runs on; ``exact``: it may serve as a dense baseline if its method is dense;
+    ``left_out``: probes timed now but not trusted.
     """
 
     backend: str
@@ -39,6 +40,7 @@ class ModelledKernel:
     date: str
     parameters: KernelParameters
     hardware: Hardware
+    left_out: int = 0
 
     @classmethod
     def declared(cls, backend: str, spec: KernelSpec, threads: int, hardware: Hardware) -> ModelledKernel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from harness.bench.breakeven import STEPS, BreakEven, as_json, find_break_even
 from harness.bench.cases import choose_layers
 from harness.config import RunConfig, as_list
 from harness.contract import BreakevenError, InputError, KernelSpec, Problem
+from harness.modelling.patience import patient, watch
 from harness.modelling.store import find
 from harness.networks import Layer
 from harness.runs import RunFolder
@@ -36,7 +38,8 @@ def run(config: RunConfig) -> int:
 
 
 def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
-    config, field = session.config, session.field
+    field, config = session.field, dataclasses.replace(session.config, measure=patient(session.config.measure))
+    watch(field.chosen, config.measure)
     source = open_source(config.weights)
     kernels: list[KernelSpec] = [kernel for kernel in field.chosen.kernels if kernel.sparse]
     if not kernels:

@@ -15,6 +15,7 @@ from harness.config import RunConfig
 from harness.console import err, out
 from harness.contract import BreakevenError, Hardware, InputError, KernelSpec
 from harness.modelling import store
+from harness.modelling.patience import patient, watch
 from harness.modelling.probing import calibrate_kernel
 from harness.modelling.store import ModelledKernel
 from harness.networks import load_layers
@@ -31,11 +32,12 @@ def run(config: RunConfig) -> int:
     with make_progress(err()) as progress:
         bar = progress.add_task("hardware", total=None)
         with open_team(config, host()) as team:
-            hardware = _hardware(team, config)
+            hardware, measure = _hardware(team, config), patient(config.measure)
+            watch(team, measure)
             for spec in filter(_modelled, team.kernels):
                 progress.reset(bar, description=spec.name, total=1)
                 try:
-                    kernel = calibrate_kernel(team, spec, hardware, exclude, config.measure.timeout_s, partial(_advance, progress, bar))
+                    kernel = calibrate_kernel(team, spec, hardware, exclude, measure, partial(_advance, progress, bar))
                 except BreakevenError as error:
                     failed[spec.name] = str(error)
                     continue
@@ -83,5 +85,8 @@ def _print_kernels(console: Console, kernels: Sequence[ModelledKernel], failed: 
         costs = ", ".join(f"{name} {cost:.3g}" for name, cost in kernel.parameters.costs.items())
         table.add_row(kernel.name, kernel.model, str(len(kernel.parameters.probes)), f"{low:.2f} to {high:.2f} of the projection", costs)
     console.print(table)
+    for kernel in kernels:
+        if kernel.left_out:
+            console.print(f"{kernel.name}: {kernel.left_out} probes left out, another program used the core meanwhile", markup=False)
     for name, reason in failed.items():
         console.print(f"[red]not calibrated[/] {name}: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from harness.bench.table import microseconds
 from harness.config import RunConfig, as_list
 from harness.contract import InputError
 from harness.modelling.comparison import Comparison
+from harness.modelling.patience import doubt, patient, watch
 from harness.modelling.store import ModelledKernel, load_all
 from harness.report.validation import draw
 from harness.runs import RunFolder
@@ -50,15 +52,20 @@ def _measure(cases: Sequence[Case], session: Session) -> None:
         raise InputError(
             f"no kernel of {field.chosen.spec.name!r} is calibrated here; run task=calibrate +backend={field.chosen.spec.name} first"
         )
-    hardware = session.hardware()
-    for number, case in enumerate(cases, 1):
+    hardware, measure = session.hardware(), patient(config.measure)
+    watch(field.chosen, measure)
+    again: list[tuple[Case, bool]] = []
+    for case, last in itertools.chain([(case, False) for case in cases], again):
         session.describe(f"{case.layer.name} {case.density:.2g}")
         if not session.folder.has(case.key):
-            entries = race(case, contenders, field.oracle, config.measure, lambda: None)
-            comparisons = [dataclasses.asdict(c) for entry in entries if (c := _compare(case, entry, known))]
-            session.folder.note("validation", case.key, comparisons)
+            entries = race(case, contenders, field.oracle, measure, lambda: None)
+            comparisons = [c for entry in entries if (c := _compare(case, entry, known))]
+            if not last and any(c.doubt for c in comparisons):
+                again.append((case, True))  # at the end, when the machine may be calmer
+                continue
+            session.folder.note("validation", case.key, [dataclasses.asdict(c) for c in comparisons])
             session.folder.append(case.key, make_rows(case, entries, config, hardware))
-        session.complete(number)
+        session.tick()
 
 
 def _compare(case: Case, entry: Entry, known: dict[str, ModelledKernel]) -> Comparison | None:
@@ -70,12 +77,13 @@ def _compare(case: Case, entry: Entry, known: dict[str, ModelledKernel]) -> Comp
     at_peak = kernel.seconds(case.problem, case.density).seconds * float(kernel.hardware.peak_flops) / (m.peak_gflops * 1e9)
     low, high = kernel.parameters.band or (1.0, 1.0)
     seconds = (m.median_s, at_peak, at_peak * low, at_peak * high)
-    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, *seconds)
+    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, *seconds, doubt(m))
 
 
 def _conclude(folder: RunFolder, console: Console) -> int:
     block = folder.record.extra.get("validation", {})
-    found = [Comparison(**entry) for entries in block.values() for entry in entries]
+    everything = [Comparison(**entry) for entries in block.values() for entry in entries]
+    found = [c for c in everything if not c.doubt]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("kernel", "cases", "median error", "90 % below", "worst", "its case", "measured us", "projected us"):
         table.add_column(name, justify="left" if name in ("kernel", "its case") else "right")
@@ -86,6 +94,10 @@ def _conclude(folder: RunFolder, console: Console) -> int:
         errors = [f"{statistics.median(c.error for c in mine):.1%}", f"{mine[int(0.9 * (len(mine) - 1))].error:.1%}", f"{worst.error:.0%}"]
         table.add_row(kernel, str(len(mine)), *errors, case, microseconds(worst.measured_s), microseconds(worst.projected_s))
     console.print(table)
+    if doubts := [c.doubt for c in everything if c.doubt]:
+        console.print(
+            f"{len(doubts)} of {len(everything)} comparisons left out after two attempts, the first since {doubts[0]}", markup=False
+        )
     _print_decisions(console, found)
     if found and "plots" in as_list(folder.record.config.get("report")):
         for path in draw(folder.folder, found, folder.record):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import pace
 from harness.contract import Backend, Clocks, Hardware, InputError, KernelSpec, MissingNumberError, Problem, Support
 from harness.contract.plan import Array
 from harness.data import check_input, timing_input
@@ -120,9 +121,14 @@ class Service:
         """Let the plan settle."""
         self._sampler(kernel).warm_up()
 
-    def sample(self, kernel: str) -> Clocks:
-        """One hot sample."""
-        return self._sampler(kernel).sample()
+    def watch_pace(self, seconds: float) -> float:
+        """The best pace of this core within ``seconds`` (:mod:`harness.pace`)."""
+        return pace.watch(seconds)
+
+    def sample(self, kernel: str, patience_s: float = 0.0, best_pace: float = 0.0) -> Clocks:
+        """One hot sample; with patience it waits for a core that is not shared, whose pace may be known from elsewhere."""
+        pace.learn(best_pace)
+        return self._sampler(kernel).sample(patience_s)
 
     def cold_sample(self, kernel: str) -> Clocks:
         """One call with cold weights."""

@@ -50,6 +50,7 @@ def test_good_values(fields):
         ({"measure": MeasureConfig(repetitions=0)}, "measure.repetitions is 0"),
         ({"measure": MeasureConfig(cold=-1)}, "measure.cold is -1"),
         ({"measure": MeasureConfig(timeout_s=0)}, "measure.timeout_s is 0; allowed: more than 0 seconds"),
+        ({"measure": MeasureConfig(patience_s=-1.0)}, "measure.patience_s is -1.0; allowed: 0 to 60 seconds"),
         ({"measure": MeasureConfig(timeout_s=float("nan"))}, "measure.timeout_s is nan"),
         ({"problem": "a", "problems": "b"}, "problem and problems are both given; allowed: one of them"),
         ({"report": "xls"}, "report is 'xls'; allowed: "),

@@ -21,21 +21,21 @@ SPECS = (KernelSpec("good", "direct_sparse", ""), KernelSpec("bad", "dense", "")
 def team(monkeypatch, tmp_path):
     """A backend whose worker only knows its hardware."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    answers = {"calibrate": HARDWARE}
-    worker = SimpleNamespace(call=lambda method, timeout_s=None: answers[method])
+    answers = {"calibrate": HARDWARE, "watch_pace": 1.0}
+    worker = SimpleNamespace(call=lambda method, *words, timeout_s=None: answers[method])
     made_up = SimpleNamespace(spec=SimpleNamespace(name="made-up"), threads=1, kernels=SPECS, worker=lambda: worker, answers=answers)
 
     @contextmanager
     def opened(config, host):
         yield made_up
 
-    def calibrated(team, spec, hardware, exclude, timeout_s, tick):
+    def calibrated(team, spec, hardware, exclude, measure, tick):
         tick(1, 1)
         if spec.name == "bad":
             raise InputError("only 3 candidates")
         declared = ModelledKernel.declared("made-up", spec, 1, hardware)
         parameters = dataclasses.replace(declared.parameters, costs={"multiply": 1.25}, band=(0.9, 1.2), probes=("a probe",))
-        return dataclasses.replace(declared, parameters=parameters, date="2026-01-31")
+        return dataclasses.replace(declared, parameters=parameters, date="2026-01-31", left_out=7)
 
     monkeypatch.setattr(calibrate, "open_team", opened)
     monkeypatch.setattr(calibrate, "calibrate_kernel", calibrated)
@@ -47,6 +47,7 @@ def test_what_was_found_is_stored_and_shown_and_a_failure_named(call, team):
     assert result["code"] == 1
     for words in ("v toaster 1.0", "too hot", "40.0%", "made-up good", "0.90 to 1.20 of the projection", "multiply 1.25"):
         assert words in result["out"], result["out"]
+    assert "made-up good: 7 probes left out, another program used the core meanwhile" in result["out"]
     assert "not calibrated bad: only 3 candidates" in result["out"]
     found = store.find("made-up", "good", 1)
     assert found is not None

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from harness.config import RunConfig
+from harness.contract import Clocks, Measurement, Problem
 from harness.modelling.comparison import Comparison
+from harness.modelling.patience import doubt
+from harness.networks import Layer
+from harness.tasks import validate
 from harness.tasks.validate import _print_decisions
+
+PROBLEM = Problem.parse("ic4ih6oc4kh3ph1")
 
 
 def compared(kernel: str, sparse: bool, measured: float, projected: float, density: float = 0.1) -> Comparison:
@@ -50,3 +59,41 @@ def test_weights_whose_density_is_fixed_are_refused(call, tmp_path):
     result = call("task=validate", "weights=files", f"weights.path={tmp_path}", "problem=ic4ih6oc4kh3ph1")
     assert result["code"] == 2
     assert "task=validate varies the density; allowed: weights=random" in result["err"]
+
+
+def test_a_case_in_doubt_is_measured_once_more_at_the_end(monkeypatch):
+    cases = [SimpleNamespace(key=name, layer=Layer(name, PROBLEM), problem=PROBLEM, density=0.1) for name in "abc"]
+    doubts = {"a": ["crowded", ""], "b": [""], "c": ["crowded", "crowded"]}
+    order, notes = [], {}
+
+    def raced(case, *words):
+        order.append(case.key)
+        return [case.key]
+
+    def comparison(case, entry, known):
+        return dataclasses.replace(compared("cpu k", True, 1.0, 1.0), doubt=doubts[case.key].pop(0))
+
+    chosen = SimpleNamespace(spec=SimpleNamespace(name="cpu"))
+    field = SimpleNamespace(chosen=chosen, oracle=None, contenders=lambda: [(chosen, SimpleNamespace(name="k"))])
+    folder = SimpleNamespace(
+        has=lambda key: False, note=lambda block, key, found: notes.update({key: found}), append=lambda key, rows: None
+    )
+    session = SimpleNamespace(config=RunConfig(), field=field, folder=folder, hardware=lambda: None, describe=str, tick=lambda: None)
+    for name, value in {
+        "load_all": lambda threads: [SimpleNamespace(name="cpu k")],
+        "race": raced,
+        "_compare": comparison,
+        "make_rows": lambda *words: [],
+        "watch": lambda *words: None,
+    }.items():
+        monkeypatch.setattr(validate, name, value)
+    validate._measure(cases, session)
+    assert order == ["a", "b", "c", "a", "c"]
+    assert [notes[key][0]["doubt"] for key in "abc"] == ["", "", "crowded"]
+
+
+def test_doubt_names_the_shared_core_or_the_reason():
+    found = Measurement(1.0, 0.0, Clocks(1.0, 1.0), 0.0, 3)
+    assert doubt(found) == "" and doubt(dataclasses.replace(found, shared=0.3)) == ""
+    assert doubt(dataclasses.replace(found, shared=0.6)) == "another program used the core during 60% of the samples"
+    assert doubt(found.mistrusted("too fast")) == "too fast"
