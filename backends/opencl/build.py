@@ -6,12 +6,14 @@ from functools import cache, partial
 
 import numpy as np
 
+from backends.opencl.gpu_plans import LiteralPlan, StagedPlan, image_planes
+from backends.opencl.gpu_rule import gpu_cost
 from backends.opencl.planes import Planes
-from backends.opencl.plans import DirectPlan, LoweredPlan, OpenclPlan, StagedPlan, lowered_panels
-from backends.opencl.rows import Staging, build_blocks, build_staged, union_columns
+from backends.opencl.plans import DirectPlan, LoweredPlan, OpenclPlan, lowered_panels
+from backends.opencl.rows import build_blocks, union_columns
 from backends.opencl.session import Session
 from backends.opencl.tune import question, tuned
-from backends.opencl.variants import VARIANTS, Choice, Machine, Shape, candidates, cost, pick, staged_planes
+from backends.opencl.variants import VARIANTS, Choice, Machine, Shape, candidates, cpu_cost, pick
 from harness.contract import InputError, PlanRequest, Problem
 
 _WIDEST_TILE = 1024  # pixels; no variant's tile is larger
@@ -29,18 +31,19 @@ def make_plan(session: Session, request: PlanRequest) -> OpenclPlan:
     """Build the plan of the cheapest choice; raises :class:`InputError` for an option that does not fit."""
     machine = _machine(session)
     options, shape = request.options, _shape(request)
-    wanted = str(options.get("variant") or "")
-    pixels, height = (_parameter(options.get(name), name) for name in ("pixels", "height"))
-    choices = [c for c in candidates(machine, shape, wanted, pixels, height) if c.tile <= _WIDEST_TILE]
+    wanted, tune = str(options.get("variant") or ""), bool(options.get("tune"))
+    given = {name: _parameter(options.get(name), name) for name in ("pixels", "height", "images")}
+    found = candidates(machine, shape, wanted, tune, **given)
+    choices = [c for c in found if c.tile <= _WIDEST_TILE and _planes_fit(c, request.problem, session)]
 
     def price(choice: Choice) -> float:
-        return cost(choice, machine, shape)
+        return (cpu_cost if machine.is_cpu else gpu_cost)(choice, machine, shape)
 
-    if not options.get("tune"):
+    if not tune:
         return build_plan(session, request, pick(choices, price))
     ranked = sorted(choices, key=price)
     pick(ranked, price)  # refuses an empty list
-    asked = f"{question(request, session.units)} {wanted} {pixels} {height}"
+    asked = f"{question(request, session.units)} {wanted} {given}"
     return build_plan(session, request, tuned(session.description, asked, ranked, lambda choice: build_plan(session, request, choice)))
 
 
@@ -48,14 +51,24 @@ def build_plan(session: Session, request: PlanRequest, choice: Choice) -> Opencl
     """The plan of this choice."""
     if request.kernel.name == "im2col_gemm":
         return _lowered(session, request, choice)
+    if choice.variant.kind == "literal":
+        return LiteralPlan(request, session, choice)
+    if choice.variant.kind in ("staged", "cached", "constant"):
+        return StagedPlan(request, session, choice, _machine(session), _shape(request))
     p, weight, planes = request.problem, request.weight, Planes(request.problem, choice.tile)
-    if choice.variant.sides:
-        held, span = staged_planes(choice, _machine(session), _shape(request)), choice.tile + planes.reach
-        taps = Staging(planes.tap_plane, planes.tap_inside, planes.group_planes, planes.group_stride, held, span)
-        return StagedPlan(request, session, choice, planes, build_staged(p, weight, taps, choice.height * choice.variant.sides), taps)
     dense = request.kernel.name == "direct_dense"
-    blocks = build_blocks(p, weight, planes.offsets, planes.group_stride, choice.height, dense)
+    blocks = build_blocks(p, weight, planes.offsets, planes.group_stride, _block_rows(choice), dense)
     return DirectPlan(request, session, choice, planes, blocks, dense)
+
+
+def _block_rows(choice: Choice) -> int:
+    """Output channels of a block of weights."""
+    return choice.rows if choice.variant.kind == "tiled" else choice.height
+
+
+def _planes_fit(choice: Choice, problem: Problem, session: Session) -> bool:
+    """Vectors of images may make the planes larger than the single images that the limits were checked for."""
+    return choice.images == 1 or 4 * choice.images * image_planes(problem, choice.images, _WIDEST_TILE).floats <= session.largest_buffer
 
 
 def _lowered(session: Session, request: PlanRequest, choice: Choice) -> LoweredPlan:
@@ -63,11 +76,12 @@ def _lowered(session: Session, request: PlanRequest, choice: Choice) -> LoweredP
     taps = p.ic // p.g * p.kh * p.kw
     group_stride = lowered_panels(p, choice.tile, session.largest_buffer) * taps * choice.tile
     offsets = np.arange(taps, dtype=np.int64) * choice.tile
-    return LoweredPlan(request, session, choice, build_blocks(p, request.weight, offsets, group_stride, choice.height, dense=True))
+    return LoweredPlan(request, session, choice, build_blocks(p, request.weight, offsets, group_stride, _block_rows(choice), dense=True))
 
 
 def _machine(session: Session) -> Machine:
-    return Machine(session.vector_width, session.units, session.is_cpu, session.local_bytes)
+    limits = (session.local_bytes, session.constant_bytes, session.group_items)
+    return Machine(session.vector_width, session.units, session.is_cpu, *limits)
 
 
 def _shape(request: PlanRequest) -> Shape:
@@ -76,7 +90,7 @@ def _shape(request: PlanRequest) -> Shape:
     planes = Planes(p, 0)
     if request.kernel.sparse:
         columns = cache(partial(union_columns, p, request.weight.reshape(p.oc, -1) != 0))
-        return Shape(planes.positions, p.oc, p.g, columns, False, planes.group_planes, planes.reach)
+        return Shape(planes.positions, p.oc, p.g, columns, False, planes.group_planes, planes.reach, p.mb, p.oh * p.ow)
     taps = p.ic // p.g * p.kh * p.kw
 
     def every(height: int) -> int:
@@ -89,5 +103,5 @@ def _shape(request: PlanRequest) -> Shape:
 def _parameter(value: object, name: str) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    allowed = sorted({n for v in VARIANTS.values() for n in (v.pixels if name == "pixels" else v.heights)})
+    allowed = sorted({n for v in VARIANTS.values() for n in {"pixels": v.pixels, "height": v.heights, "images": v.images}[name]})
     raise InputError(f"{name} is {value!r}; allowed: {', '.join(map(str, allowed))}")

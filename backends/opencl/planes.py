@@ -24,10 +24,15 @@ from harness.contract import Problem
 
 @dataclass(frozen=True)
 class Planes:
-    """The planes of one problem. Lengths are in floats; ``slack`` floats after the last pixel may be read."""
+    """The planes of one problem. Lengths are in floats; ``slack`` floats after the last pixel may be read.
+
+    Where vectors of images take the place of single images (lanes.py), the batch counts such vectors and lengths are in
+    vectors. ``odd``: the pitch is made odd, so that the rows of an image start in different banks of local memory.
+    """
 
     problem: Problem
     slack: int
+    odd: bool = False
 
     @cached_property
     def _taps(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -50,7 +55,7 @@ class Planes:
     def pitch(self) -> int:
         """Distance between rows of a plane."""
         shared = min(self.problem.pw, self.problem.end_padding[1]) if self.problem.sw == 1 else 0
-        return max(self.problem.ow, self.columns - shared)
+        return max(self.problem.ow, self.columns - shared) | int(self.odd)
 
     @cached_property
     def rows(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pyopencl as cl
 
 from backends.opencl.planes import Planes
-from backends.opencl.rows import RowBlocks, StagedRows, Staging
+from backends.opencl.rows import RowBlocks
 from backends.opencl.session import Session, Step
 from backends.opencl.variants import Choice
 from harness.contract import KernelClock, Plan, PlanRequest, Problem
@@ -89,10 +89,10 @@ class OpenclPlan(Plan):
         for set_arg, place, reads in self._places:
             set_arg(place, x if reads else y)
 
-    def launch(self) -> KernelClock:
-        """The kernels alone, on the plan's own buffers."""
+    def launch(self, times: int = 1) -> KernelClock:
+        """The kernels alone, on the plan's own buffers, ``times`` in a row; the clock counts them all."""
         self._bind(self._x, self._y)
-        return self._session.launch(self._steps)
+        return self._session.launch([*self._steps] * times)
 
     def poison(self) -> None:
         """Fill the output buffer with NaN, to show that every pixel is written."""
@@ -104,16 +104,22 @@ class OpenclPlan(Plan):
         return f"opencl {self.kernel.name} on {device.name} by {device.platform}: {self._words}; {self.choice}"
 
     def _product(self, blocks: RowBlocks, shared: bool, source: cl.Buffer, tiles: tuple[int, int, int], pixels: Pixels) -> Step:
-        """The launch of rows.cl on ``tiles`` = (stride, first, count) of ``source``."""
+        """The launch of rows.cl or tiled.cl on ``tiles`` = (stride, first, count) of ``source``."""
         p, choice, session = self.problem, self.choice, self._session
-        kernel = session.kernel("rows.cl", "rows_times_planes", choice.defines(shared))
         pixels = pixels.joined()
         stride, first, count = tiles
-        group = choice.variant.group
+        group, sides = choice.variant.group, choice.variant.sides
         floor = np.float32(0 if self.relu else -np.inf)
-        arrays = (blocks.start, blocks.offset, blocks.value, blocks.channel, blocks.base, self._bias)
+        where = (stride, first, *pixels[:3], p.oc, *pixels[3:])
+        rows = (blocks.channel, blocks.base, self._bias)
+        if choice.variant.kind == "tiled":
+            kernel, taps = session.kernel("tiled.cl", "tiled_rows", choice.defines()), len(blocks.offset)
+            sizes = (group * count, sides * blocks.blocks)
+            return session.step(kernel, sizes, (group, sides), source, blocks.offset, blocks.value, *rows, self._y, floor, taps, *where)
+        kernel = session.kernel("rows.cl", "rows_times_planes", choice.defines(shared))
         sizes = (blocks.blocks, count) if choice.variant.width > 1 else (group * count, blocks.blocks)
-        return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, stride, first, *pixels[:3], p.oc, *pixels[3:])
+        arrays = (blocks.start, blocks.offset, blocks.value, *rows)
+        return session.step(kernel, sizes, (group, 1), source, *arrays, self._y, floor, *where)
 
 
 class DirectPlan(OpenclPlan):
@@ -130,25 +136,6 @@ class DirectPlan(OpenclPlan):
         self.launch()  # runtimes finish compiling at the first launch: that belongs to prepare
 
 
-class StagedPlan(OpenclPlan):
-    """Pack into planes, then sparse rows times planes staged in local memory."""
-
-    def __init__(self, request: PlanRequest, session: Session, choice: Choice, planes: Planes, rows: StagedRows, taps: Staging) -> None:
-        words = f"{taps.block_planes} planes of {taps.span} floats staged in local memory at a time; bound by reads of local memory"
-        super().__init__(request, session, choice, words)
-        p, v = self.problem, choice.variant
-        packed = session.floats(planes.floats, zeroed=True)
-        stage = cl.LocalMemory(4 * taps.block_planes * taps.span)
-        floor = np.float32(0 if self.relu else -np.inf)
-        numbers = (taps.span, taps.block_planes, taps.planes, planes.length, planes.pitch, planes.rows, p.mb, p.oc, p.oh, p.ow)
-        arrays = (rows.bound, rows.entry, rows.channel, rows.base, self._bias)
-        sizes = (v.group * -(-planes.positions // choice.tile), v.sides * len(rows.base))
-        kernel = session.kernel("staged.cl", "staged_rows", choice.defines())
-        product = session.step(kernel, sizes, (v.group, v.sides), packed, *arrays, self._y, floor, stage, *numbers)
-        self._steps = (_pack(session, planes, self._x, packed), product)
-        self.launch()
-
-
 class LoweredPlan(OpenclPlan):
     """im2col into panels, then a GEMM with the packed weights, in passes if the lowered input is large."""
 
@@ -160,7 +147,7 @@ class LoweredPlan(OpenclPlan):
         at_once = lowered_panels(p, tile, session.largest_buffer)
         super().__init__(request, session, choice, f"input lowered in passes of {at_once} panels of {tile} pixels; bound by multiply-adds")
         lowered = session.floats(p.g * at_once * taps * tile)
-        lanes = choice.variant.group
+        lanes = 64 if choice.variant.kind == "tiled" else choice.variant.group
         kernel = session.kernel("im2col.cl", "im2col", {"TILE": tile, "LANES": lanes})
         sizes = (p.ic, p.ih, p.iw, p.kh, p.kw, p.sh, p.sw, p.ph, p.pw, p.dh + 1, p.dw + 1, p.oh, p.ow, taps, pixels)
         steps = []

@@ -74,7 +74,7 @@ def build_blocks(
 
 @dataclass(frozen=True)
 class StagedRows:
-    """CSR cut into blocks of planes: ``bound[row, b]`` is row's first entry in block b; ``entry`` (tap, value's bits)."""
+    """CSR cut into blocks of planes: ``bound[row, b]`` is row's first entry in block b; ``entry`` (tap, value's bits), one spare."""
 
     bound: Ints
     entry: Ints
@@ -98,12 +98,16 @@ def build_staged(problem: Problem, weight: NDArray[np.float32], taps: Staging, h
     ends = np.cumsum(counts.reshape(-1)).reshape(counts.shape)
     bound = np.hstack([ends[:, :1] - counts[:, :1], ends])
     tap = (plane[column] % taps.block_planes) * taps.span + taps.inside.reshape(-1)[column]
-    entry = np.stack([tap.astype(np.int32), flat[row, column].view(np.int32)], axis=1)
-    return StagedRows(bound.astype(np.int32), np.ascontiguousarray(entry), channel, base.astype(np.int32))
+    entry = np.zeros((len(tap) + 1, 2), np.int32)  # the kernel reads one entry ahead
+    entry[:-1, 0], entry[:-1, 1] = tap, flat[row, column].view(np.int32)
+    return StagedRows(bound.astype(np.int32), entry, channel, base.astype(np.int32))
 
 
 class Staging(NamedTuple):
-    """Where each tap of a group lies: its plane, and its offset inside; ``block_planes`` of ``span`` floats are staged at once."""
+    """Where each tap of a group lies: its plane, and its offset inside.
+
+    ``block_planes`` planes, ``span`` apart, are staged at once; all of a group's, a plane's length apart, where none are staged.
+    """
 
     plane: NDArray[np.int64]
     inside: NDArray[np.int64]

@@ -21,6 +21,8 @@ _KERNELS = Path(__file__).with_name("kernels")
 _START, _END = cl.profiling_info.START, cl.profiling_info.END
 _LOCAL_THREADS = "cl_intel_exec_by_local_thread"
 _LOCAL_QUEUE = 1 << 31  # CL_QUEUE_THREAD_LOCAL_EXEC_ENABLE_INTEL
+Defines = Mapping[str, Any]
+Words = tuple[tuple[str, Any], ...]
 
 
 class Step(NamedTuple):
@@ -45,7 +47,8 @@ class Session:
         self.queue = cl.CommandQueue(self.context, properties=_queue_properties(self.device, self.units))
         self.fused, widest = QUIRKS.get(device.platform, (True, 16))
         self.vector_width = min(widest, int(self.device.native_vector_width_float) or 4)
-        self._programs: dict[tuple[str, tuple[tuple[str, Any], ...]], Any] = {}
+        self.build_s = 0.0  # seconds spent in building programs so far, cached or not
+        self._programs: dict[tuple[tuple[str, ...], Words, Words], Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -72,24 +75,43 @@ class Session:
         return int(self.device.local_mem_size)
 
     @property
+    def constant_bytes(self) -> int:
+        """Constant memory of a kernel, bytes."""
+        return int(self.device.max_constant_buffer_size)
+
+    @property
+    def group_items(self) -> int:
+        """Work-items of a work-group at most."""
+        return int(self.device.max_work_group_size)
+
+    @property
     def largest_buffer(self) -> int:
         """Largest single allocation, bytes."""
         return int(self.device.max_mem_alloc_size)
 
-    def kernel(self, file: str, name: str, defines: Mapping[str, Any] | None = None) -> Any:
-        """A fresh kernel object (they hold arguments, so they are not shared) of ``file`` built with ``defines``."""
-        key = (file, tuple(sorted((defines or {}).items())))
+    def kernel(self, files: str | tuple[str, ...], name: str, defines: Defines | None = None, source: Defines | None = None) -> Any:
+        """A fresh kernel object (they hold arguments, so they are not shared) of ``files`` built with ``defines``.
+
+        ``source``: words of the files and what takes their place, for generated source.
+        """
+        parts = (files,) if isinstance(files, str) else files
+        key = (parts, tuple(sorted((defines or {}).items())), tuple(sorted((source or {}).items())))
         with self._lock:
             if key not in self._programs:
                 self._programs[key] = self._build(*key)
             return cl.Kernel(self._programs[key], name)
 
-    def _build(self, file: str, defines: tuple[tuple[str, Any], ...]) -> Any:
-        source = "".join((_KERNELS / part).read_text() for part in ("common.h", file))
+    def _build(self, files: tuple[str, ...], defines: Words, replaced: Words) -> Any:
+        source = "".join((_KERNELS / part).read_text() for part in ("common.h", *files))
+        for word, text in replaced:
+            source = source.replace(f"        {word}\n", f"{text}\n")
         options = ["-cl-mad-enable", *(["-DFUSED"] if self.fused else []), *(f"-D{key}={value}" for key, value in defines)]
+        start = time.perf_counter()
         with warnings.catch_warnings():  # Intel's compiler reports its success as a warning
             warnings.simplefilter("ignore", cl.CompilerWarning)
-            return cl.Program(self.context, source).build(options)
+            built = cl.Program(self.context, source).build(options)
+        self.build_s += time.perf_counter() - start
+        return built
 
     def step(self, kernel: Any, global_size: tuple[int, ...], local_size: tuple[int, ...], *arguments: Any) -> Step:
         """Set the arguments (arrays are uploaded, integers become int) and describe the launch."""

@@ -5,18 +5,24 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.contract import InputError
 
 _STAGED_BYTES = 48 * 1024  # what a work-group may have on every GPU of today
+_ENTRY_BYTES = 8  # tap and value of one weight
+MOST_STATEMENTS = 1 << 16  # scalar multiply-adds of generated source: beyond, compiling takes seconds and the code leaves the caches
+_ACCUMULATORS = 128  # scalars that a work-item of a GPU may hold
+Kind = Literal["rows", "staged", "cached", "constant", "literal", "tiled"]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to run the row-block kernels: ``width`` pixels a vector, ``group`` work-items side by side.
+    """A way to run a kernel: ``width`` pixels a vector, ``group`` x ``sides`` work-items a work-group.
 
-    ``pixels`` are the vectors that a work-item may hold, ``heights`` the output channels that share its loads.
-    ``sides`` above 0: input staged in local memory, ``sides`` x height rows of their own a work-group (staged.cl).
+    ``pixels`` are the vectors that a work-item may hold, ``heights`` its output channels, ``images`` how many images may lie in a
+    vector. ``kind``: rows.cl, for sparse and dense rows; staged.cl, its planes staged in local memory, read through the cache
+    (cached), or staged with the weights in constant memory; literal.cl; or for dense rows tiled.cl. Each side has rows of its own.
     """
 
     name: str
@@ -26,9 +32,16 @@ class Variant:
     heights: tuple[int, ...]
     on_cpu: bool
     summary: str
-    sides: int = 0
+    kind: Kind = "rows"
+    sides: int = 1
+    images: tuple[int, ...] = (1,)
+
+    def runs(self, sparse: bool) -> bool:
+        """Whether this variant is for sparse (or for dense) weights."""
+        return self.kind == "rows" or sparse == (self.kind != "tiled")
 
 
+_IMAGES, _FEW = (1, 2, 4), (1, 2, 4)
 VARIANTS = {
     v.name: v
     for v in (
@@ -37,8 +50,16 @@ VARIANTS = {
         Variant("vector4", 4, 1, (1, 2, 4, 8), (1, 2, 4), True, "float4 vectors in one work-item"),
         Variant("item32", 1, 32, (1, 2, 4, 8), (1, 2, 4, 8), False, "one pixel a lane, 32 work-items side by side"),
         Variant("item128", 1, 128, (1, 2, 4, 8), (1, 2, 4, 8), False, "one pixel a lane, 128 work-items side by side"),
-        Variant("staged64", 1, 64, (1, 2, 4, 8), (1, 2, 4, 8), False, "input staged in local memory, 64 x 4 work-items", 4),
-        Variant("staged128", 1, 128, (1, 2, 4), (1, 2, 4, 8), False, "input staged in local memory, 128 x 2 work-items", 2),
+        Variant("staged32", 1, 32, _FEW, (1, 2, 4, 8), False, "input in local memory, 32 lanes x 8 sides", "staged", 8, _IMAGES),
+        Variant("staged64", 1, 64, _FEW, (1, 2, 4, 8), False, "input in local memory, 64 lanes x 4 sides", "staged", 4, _IMAGES),
+        Variant("staged64x8", 1, 64, _FEW, (1, 2, 4, 8), False, "input in local memory, 64 lanes x 8 sides", "staged", 8, _IMAGES),
+        Variant("staged128", 1, 128, _FEW, (2, 4, 8), False, "input in local memory, 128 lanes x 4 sides", "staged", 4, _IMAGES),
+        Variant("constant64", 1, 64, _FEW, (1, 2, 4, 8), False, "weights in constant memory, else as staged64", "constant", 4, _IMAGES),
+        Variant("cached32", 1, 32, _FEW, (1, 2, 4), False, "input through the cache, 32 lanes x 8 sides", "cached", 8, _IMAGES),
+        Variant("cached64", 1, 64, _FEW, (1, 2, 4), False, "input through the cache, 64 lanes x 4 sides", "cached", 4, _IMAGES),
+        Variant("literal64", 1, 64, (1, 2), (8, 16, 32), False, "pattern and weights in the source, 64 lanes", "literal", 1, _IMAGES),
+        Variant("literal128", 1, 128, (1, 2), (8, 16, 32), False, "pattern and weights in the source, 128 lanes", "literal", 1, _IMAGES),
+        Variant("tiled16", 1, 16, (4, 8), (2, 4, 8), False, "both factors in local memory, 16 x 16 work-items", "tiled", 16),
     )
 }
 
@@ -50,31 +71,46 @@ class Choice:
     variant: Variant
     pixels: int
     height: int
+    images: int = 1
 
     @property
     def tile(self) -> int:
-        """Pixels of one work-group."""
+        """Positions of one work-group."""
         return self.variant.width * self.variant.group * self.pixels
 
+    @property
+    def rows(self) -> int:
+        """Output channels of one work-group."""
+        return self.variant.sides * self.height
+
     def defines(self, shared_offsets: bool = False) -> dict[str, int]:
-        """Preprocessor constants of rows.cl, or of staged.cl."""
+        """Preprocessor constants of the variant's kernel file."""
         v = self.variant
-        if v.sides:
-            return {"GROUP": v.group, "SIDES": v.sides, "PIXELS": self.pixels, "HEIGHT": self.height}
-        return {"WIDTH": v.width, "GROUP": v.group, "PIXELS": self.pixels, "HEIGHT": self.height, "SHARED_OFFSETS": int(shared_offsets)}
+        sizes: dict[str, int] = {"GROUP": v.group, "PIXELS": self.pixels, "HEIGHT": self.height}
+        if v.kind == "rows":
+            return sizes | {"WIDTH": v.width, "SHARED_OFFSETS": int(shared_offsets)}
+        if v.kind == "tiled":
+            return sizes | {"SIDES": v.sides}
+        if v.kind == "literal":
+            return sizes | {"IMAGES": self.images}
+        staged, constant = int(v.kind != "cached"), int(v.kind == "constant")
+        return sizes | {"SIDES": v.sides, "IMAGES": self.images, "STAGED": staged, "CONSTANT": constant}
 
     def __str__(self) -> str:
-        return f"{self.variant.name}, {self.pixels} vectors x {self.height} channels a work-item"
+        images = f" of {self.images} images" if self.images > 1 else ""
+        return f"{self.variant.name}, {self.pixels} vectors{images} x {self.height} channels a work-item"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the rule knows of a device: ``lanes`` of its vector unit, registers of that width, compute units, kind."""
+    """What the rule knows of a device: ``lanes`` of its vector unit, registers of that width, compute units, kind, limits."""
 
     lanes: int
     units: int
     is_cpu: bool
     local_bytes: int = 0
+    constant_bytes: int = 0
+    group_items: int = 1024
 
     @property
     def registers(self) -> int:
@@ -87,7 +123,7 @@ class Shape:
     """What the rule knows of the work: ``columns(height)`` of all row blocks of that height, ``rows`` of ``groups`` groups.
 
     ``aligned``: vectors start at cache lines (the lowered input). ``planes`` of a group and ``reach`` of a tap in
-    them are 0 where nothing can be staged in local memory.
+    them are 0 where nothing can be staged in local memory. ``batch`` images of ``area`` output pixels.
     """
 
     positions: int
@@ -97,45 +133,76 @@ class Shape:
     aligned: bool = False
     planes: int = 0
     reach: int = 0
+    batch: int = 1
+    area: int = 0
+
+    @property
+    def sparse(self) -> bool:
+        """Whether zeros are left out."""
+        return self.planes > 0
 
     def row_groups(self, height: int) -> int:
         """Blocks of ``height`` rows; the last one of a group may be padded."""
         return self.groups * -(-self.rows // (self.groups * height))
 
+    def tiles(self, choice: Choice) -> int:
+        """Work-groups that share the pixels of all images."""
+        if choice.variant.kind in ("rows", "tiled"):
+            return -(-self.positions // choice.tile)
+        return -(-(-(-self.batch // choice.images) * self.area) // choice.tile)
 
-def candidates(machine: Machine, shape: Shape, wanted: str = "", pixels: int | None = None, height: int | None = None) -> Iterator[Choice]:
-    """Every choice that fits the machine and the work; ``wanted`` and the parameters narrow it.
 
-    Raises :class:`InputError` for a variant that is unknown or impossible here.
+def candidates(machine: Machine, shape: Shape, wanted: str = "", costly: bool = False, **given: int | None) -> Iterator[Choice]:
+    """Every choice that fits the machine and the work; ``wanted`` and the ``given`` parameters narrow it.
+
+    ``costly``: also source generated for the pattern. Raises :class:`InputError` for a variant that is unknown or impossible here.
     """
+    _check_wanted(machine, shape, wanted)
+    for v in VARIANTS.values():
+        fits = v.name == wanted if wanted else v.on_cpu == machine.is_cpu and v.width in (1, machine.lanes) and v.runs(shape.sparse)
+        if not fits or (v.kind == "literal" and not (wanted or costly)):
+            continue
+        for pixels, height, images in itertools.product(v.pixels, v.heights, v.images):
+            choice, chosen = Choice(v, pixels, height, images), {"pixels": pixels, "height": height, "images": images}
+            asked = all(given.get(name) in (None, value) for name, value in chosen.items())
+            if asked and _holds(choice, machine, shape, any(given.values())):
+                yield choice
+
+
+def _check_wanted(machine: Machine, shape: Shape, wanted: str) -> None:
     if wanted and wanted not in VARIANTS:
         raise InputError(f"variant is {wanted!r}; allowed: {', '.join(VARIANTS)}")
     if wanted and machine.is_cpu and VARIANTS[wanted].width > machine.lanes:
         raise InputError(f"variant is {wanted!r}; allowed on this device: vectors of at most {machine.lanes} floats")
-    if wanted and VARIANTS[wanted].sides and not shape.planes:
-        raise InputError(f"variant is {wanted!r}; allowed for a dense kernel: the vector and item variants")
-    for v in VARIANTS.values():
-        fits = v.name == wanted if wanted else v.on_cpu == machine.is_cpu and v.width in (1, machine.lanes)
-        for p, h in itertools.product(v.pixels, v.heights):
-            choice = Choice(v, p, h)
-            given = pixels in (None, p) and height in (None, h)
-            spacious = p * (h + 1) * max(1, v.width // machine.lanes) < machine.registers or pixels or height
-            if fits and given and spacious and (not v.sides or staged_planes(choice, machine, shape)):
-                yield choice
+    if wanted and not VARIANTS[wanted].runs(shape.sparse):
+        allowed = ", ".join(v.name for v in VARIANTS.values() if v.runs(shape.sparse))
+        raise InputError(f"variant is {wanted!r}; allowed for a {'sparse' if shape.sparse else 'dense'} kernel: {allowed}")
 
 
-def staged_planes(choice: Choice, machine: Machine, shape: Shape) -> int:
-    """Planes that local memory holds at a time: half of it, so that two work-groups share a compute unit; 0 if not one fits."""
-    budget = min(machine.local_bytes, _STAGED_BYTES) // 2
-    return min(shape.planes, budget // (4 * (choice.tile + shape.reach)))
+def _holds(choice: Choice, machine: Machine, shape: Shape, forced: bool) -> bool:
+    """Whether registers (unless the parameters are ``forced``), memories and work-group suffice, and few lanes of a vector idle."""
+    v, p, h = choice.variant, choice.pixels, choice.height
+    if v.sides * v.group > machine.group_items or (choice.images > 1 and not forced and choice.images >= 2 * shape.batch):
+        return False
+    if v.kind == "rows":
+        return forced or p * (h + 1) * max(1, v.width // machine.lanes) < machine.registers
+    nonzeros = shape.columns(1)
+    if v.kind == "constant" and _ENTRY_BYTES * (nonzeros + 1) > machine.constant_bytes:
+        return False
+    if v.kind == "literal" and nonzeros * p * choice.images > MOST_STATEMENTS:
+        return False
+    if v.kind in ("staged", "constant") and not staged_planes(choice, machine, shape):
+        return False
+    return forced or p * h * choice.images <= _ACCUMULATORS
 
 
-def cost(choice: Choice, machine: Machine, shape: Shape) -> float:
-    """Estimated cycles; only the order matters."""
-    return _cpu_cost(choice, machine, shape) if machine.is_cpu else _gpu_cost(choice, machine, shape)
+def staged_planes(choice: Choice, machine: Machine, shape: Shape, span: int = 0) -> int:
+    """Planes that local memory holds at a time; 0 if not one fits. ``span``: vectors of a window, where it is known."""
+    wide = span or round(1.3 * choice.tile) + 2 * shape.reach
+    return min(shape.planes, min(machine.local_bytes, _STAGED_BYTES) // (4 * choice.images * wide))
 
 
-def _cpu_cost(choice: Choice, machine: Machine, shape: Shape) -> float:
+def cpu_cost(choice: Choice, machine: Machine, shape: Shape) -> float:
     """A column costs its loads (two cycles a vector that crosses a cache line) or its multiply-adds, whichever is more.
 
     To this come the broadcasts of offset and values, and the stores of a row.
@@ -147,29 +214,9 @@ def _cpu_cost(choice: Choice, machine: Machine, shape: Shape) -> float:
     return tiles * (shape.columns(choice.height) * column + shape.row_groups(choice.height) * choice.height * vectors * 4.0)
 
 
-def _gpu_cost(choice: Choice, machine: Machine, shape: Shape) -> float:
-    """Cycles of one compute unit that loads 32 lanes and multiplies 128 a cycle, for the slowest unit's share of the work.
-
-    Loads of planes through the cache count half as much again as reads of local memory, because some miss.
-    """
-    v, p, h = choice.variant, choice.pixels, choice.height
-    tiles = -(-shape.positions // choice.tile)
-    warps = max(1, v.sides) * v.group / 32
-    if v.sides:
-        blocks = shape.row_groups(h * v.sides)
-        halo = (choice.tile + shape.reach) * shape.planes / 32
-        one = shape.columns(1) / (blocks * v.sides) * (p + 1.5) * warps + halo * 2.5
-    else:
-        blocks = shape.row_groups(h)
-        values = h / 4 if h % 4 == 0 else h
-        one = shape.columns(h) / blocks * (max(1.5 * p + 1 + values, p * h / 4) + 0.5) * warps
-    waves = max(1.0, tiles * blocks * warps / (machine.units * 32))  # a unit hides its latencies from about 32 warps on
-    return one / warps * 32 * waves
-
-
 def pick(choices: list[Choice], price: Callable[[Choice], float]) -> Choice:
     """The cheapest; raises :class:`InputError` when nothing is left to choose from."""
     if not choices:
-        allowed = "; ".join(f"{v.name}: pixels {v.pixels}, height {v.heights}" for v in VARIANTS.values())
+        allowed = "; ".join(f"{v.name}: pixels {v.pixels}, height {v.heights}, images {v.images}" for v in VARIANTS.values())
         raise InputError(f"no variant has these tuning parameters; allowed: {allowed}")
     return min(choices, key=price)

@@ -25,16 +25,18 @@ from harness.contract import Problem
 
 backend = OpenclBackend(OpenclConfig(device="oclgrind"))
 rng = np.random.default_rng(0)
-for text in ("g2mb2ic4ih6oc6kh3ph1", "ic3ih9oh3oc5kh3ph1sh3dh1", "mb3ic2ih5oc3kh1", "ic2ih1oc2kh3ph4"):
+for text in ("g2mb3ic4ih6oc6kh3ph1", "mb2ic3ih9oh3oc5kh3ph1sh3dh1", "mb5ic2ih5oc3kh1", "ic2ih1oc2kh3ph4"):
     problem = Problem.parse(text)
     weight = (rng.standard_normal(problem.weight_shape) * (rng.random(problem.weight_shape) < 0.4)).astype(np.float32)
     x = rng.standard_normal(problem.input_shape).astype(np.float32)
     exact = convolve(problem, x, weight)
     for kernel in ("direct_sparse", "direct_dense", "im2col_gemm"):
         for name, variant in VARIANTS.items():
-            if variant.sides and kernel != "direct_sparse":
+            if not variant.runs(kernel == "direct_sparse"):
                 continue
-            plan = backend.prepare(problem, weight, kernel, variant=name, pixels=1, height=2)
+            plan = backend.prepare(
+                problem, weight, kernel, variant=name, pixels=variant.pixels[0], height=variant.heights[1], images=variant.images[-1]
+            )
             plan.poison()
             assert np.allclose(plan.run(x), exact, atol=1e-4), (text, kernel, name)
 print("done")

@@ -12,10 +12,20 @@ from hypothesis import strategies as st
 from harness.contract import InputError, Problem
 
 KERNELS = ("direct_sparse", "direct_dense", "im2col_gemm")
-# One compilation each; sizes of problems are arguments of the kernels, so every example after the first is quick.
-SHAPES = (("rule", 2, 2), ("vector16", 3, 1), ("vector8", 2, 4), ("vector4", 1, 2), ("item32", 2, 1), ("item128", 1, 4))
-STAGED = (("direct_sparse", "staged64", 2, 2), ("direct_sparse", "staged128", 1, 4))
-CASES = [(kernel, *shape) for kernel in KERNELS for shape in SHAPES] + list(STAGED)
+# (variant, pixels, height, images). One compilation each: sizes of problems are arguments, so every example after the first is quick.
+ROWS = (("rule", 2, 2, None), ("vector16", 3, 1, 1), ("vector8", 2, 4, 1), ("vector4", 1, 2, 1), ("item32", 2, 1, 1), ("item128", 1, 4, 1))
+SPARSE = (
+    ("staged32", 2, 4, 4),
+    ("staged64", 1, 2, 1),
+    ("staged64x8", 4, 1, 2),
+    ("staged128", 1, 2, 4),
+    ("constant64", 2, 1, 4),
+    ("cached32", 1, 4, 2),
+    ("cached64", 2, 1, 4),
+)
+DENSE = (("tiled16", 4, 2, 1), ("tiled16", 8, 8, 1))
+CASES = [(kernel, *shape) for kernel in KERNELS for shape in ROWS]
+GPU_CASES = [("direct_sparse", *shape) for shape in SPARSE] + [(kernel, *shape) for kernel in KERNELS[1:] for shape in DENSE]
 
 
 @st.composite
@@ -41,16 +51,38 @@ def examples(count: int) -> Any:
     return settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.mark.parametrize(("kernel", "variant", "pixels", "height"), CASES)
+def draw_and_check(check: Any, data: Any, kernel: str, **options: Any) -> None:
+    density = data.draw(st.sampled_from((0.0, 0.05, 0.3, 0.9, 1.0)))
+    seed, bias, relu = data.draw(st.integers(0, 99)), data.draw(st.booleans()), data.draw(st.booleans())
+    check(data.draw(problems()), kernel, density, seed, bias, relu, **options)
+
+
+@pytest.mark.parametrize(("kernel", "variant", "pixels", "height", "images"), CASES)
 @given(data=st.data())
-@examples(90)
-def test_matches_the_definition(check: Any, widest: int, kernel: str, variant: str, pixels: int, height: int, data: Any) -> None:
+@examples(60)
+def test_matches_the_definition(
+    check: Any, widest: int, kernel: str, variant: str, pixels: int, height: int, images: int | None, data: Any
+) -> None:
     if variant == "vector16" and widest < 16:
         pytest.skip(f"this device takes vectors of at most {widest} floats")
-    problem = data.draw(problems())
-    density = data.draw(st.sampled_from((0.0, 0.05, 0.3, 0.9, 1.0)))
-    options = {"variant": "" if variant == "rule" else variant, "pixels": pixels, "height": height}
-    check(problem, kernel, density, data.draw(st.integers(0, 99)), data.draw(st.booleans()), data.draw(st.booleans()), **options)
+    variant = "" if variant == "rule" else variant
+    draw_and_check(check, data, kernel, variant=variant, pixels=pixels, height=height, images=images)
+
+
+@pytest.mark.parametrize(("kernel", "variant", "pixels", "height", "images"), GPU_CASES)
+@given(data=st.data())
+@examples(40)
+def test_variants_for_gpus_match_the_definition(
+    check: Any, kernel: str, variant: str, pixels: int, height: int, images: int, data: Any
+) -> None:
+    draw_and_check(check, data, kernel, variant=variant, pixels=pixels, height=height, images=images)
+
+
+@pytest.mark.parametrize(("pixels", "height", "images"), [(1, 8, 1), (2, 16, 4), (1, 32, 2)])
+@given(data=st.data())
+@examples(4)
+def test_generated_source_matches_the_definition(check: Any, pixels: int, height: int, images: int, data: Any) -> None:
+    draw_and_check(check, data, "direct_sparse", variant="literal64", pixels=pixels, height=height, images=images)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -106,8 +138,10 @@ def test_a_plan_keeps_its_own_weights_and_earlier_results(backend: Any) -> None:
     [
         ({"variant": "warp"}, "variant is 'warp'; allowed: vector16, "),
         ({"pixels": 99}, "no variant has these tuning parameters; allowed: vector16: pixels"),
+        ({"variant": "tiled16"}, "variant is 'tiled16'; allowed for a sparse kernel: vector16, "),
+        ({"images": 3}, "no variant has these tuning parameters; allowed: vector16: pixels"),
         ({"height": "two"}, "height is 'two'; allowed: 1, 2, 4"),
-        ({"tiles": 3}, "has no option 'tiles'; allowed: variant, pixels, height, tune"),
+        ({"tiles": 3}, "has no option 'tiles'; allowed: variant, pixels, height, images, tune"),
     ],
 )
 def test_options_that_do_not_fit_are_named(backend: Any, options: dict[str, Any], message: str) -> None:
