@@ -32,7 +32,8 @@ def tuned(device: Device, asked: str, choices: Sequence[Choice], build: Callable
         for choice in choices:
             if _key(choice) == known.get("choice"):
                 return choice
-    plans, end = [], time.perf_counter() + _BUILDING_S
+    plans: list[OpenclPlan] = []
+    end = time.perf_counter() + _BUILDING_S
     for choice in likeliest(choices):
         if not plans or time.perf_counter() < end:
             plans.append(build(choice))
