@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from backends.cpu.contest import Contest
 from backends.cpu.generated import VARIANT, GeneratedPlan, RefusedError, better_across_images, generates, obstacle, too_much_code
 from backends.cpu.isa import builds_of, chosen_isa
 from backends.cpu.plan import CpuPlan
 from backends.cpu.planner import Planner
+from backends.cpu.tuning import wants_tuning
 from backends.host.backend import HostBackend
 from harness.contract import BackendConfig, KernelSpec, PlanRequest
 from perfmodel.errors import InputError
@@ -70,8 +72,7 @@ class CpuBackend(HostBackend):
         reason = obstacle(request, self.isa)
         if reason is None and (forced or not (too_much_code(request.problem, request.density) or better_across_images(request.problem))):
             try:
-                generated = GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
-                return generated if forced else self._compare(request, generated)
+                return self._generated(request, bool(forced))
             except RefusedError as refusal:
                 reason = str(refusal)
         if forced:
@@ -82,15 +83,11 @@ class CpuBackend(HostBackend):
         choice, reason = self._planner.choose(request)
         return CpuPlan(request, self.threads, self.isa, choice, reason)
 
-    def _compare(self, request: PlanRequest, generated: GeneratedPlan) -> CpuPlan | GeneratedPlan:
-        """With ``tune``, the faster of generated code and the compiled kernels."""
-        tune = request.options.get("tune", False)
-        if not isinstance(tune, bool):
-            raise InputError(f"tune is {tune!r}; allowed: True or False")
-        if not tune:
-            return generated
-        tiled = self._tiled(request)
-        return generated if generated.seconds() <= tiled.seconds() else tiled
+    def _generated(self, request: PlanRequest, forced: bool) -> CpuPlan | GeneratedPlan:
+        """Generated code; with ``tune`` its fastest cut, or the compiled kernels where these are faster and it is not forced."""
+        if wants_tuning(request):
+            return Contest(self.isa, self.threads).plan(request, None if forced else lambda: self._tiled(request))
+        return GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
 
     def versions(self) -> dict[str, str]:
         """The instruction set in use stands for the version of the kernels."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from backends.cpu import _kernels
 from backends.cpu.choice import problem_fields
 from backends.cpu.tuning import call_seconds
@@ -45,17 +47,29 @@ def better_across_images(problem: Problem) -> bool:
     return problem.oh * problem.ow <= 4 and problem.mb >= 8
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Tiles packed at a time and parts of the input channels; 0 leaves it to the plan."""
+
+    strip_tiles: int = 0
+    parts: int = 0
+
+
+PLANNED = Cut()
+
+
 class GeneratedPlan(Plan):
     """Code, values and packing steps for one set of weights; scratch memory is borrowed per call, so threads may share it.
 
     Raises :class:`RefusedError` when the problem is too large or the system refuses executable memory.
     """
 
-    def __init__(self, request: PlanRequest, threads: int, reason: str) -> None:
+    def __init__(self, request: PlanRequest, threads: int, reason: str, cut: Cut = PLANNED) -> None:
         super().__init__(request, "cpu", threads)
-        self._reason = reason
+        self._reason, self.cut = reason, cut
+        fields = problem_fields(request.problem)
         try:
-            self._handle = _kernels.generate(problem_fields(request.problem), request.weight, request.bias, request.relu, threads, 0, 0)
+            self._handle = _kernels.generate(fields, request.weight, request.bias, request.relu, threads, cut.strip_tiles, cut.parts)
         except (ValueError, MemoryError) as error:
             raise RefusedError(str(error)) from error
 
@@ -97,6 +111,13 @@ class GeneratedPlan(Plan):
             f"; each packs the input that it reads and has its own consecutive share, cut by non-zeros and packing so that the busiest "
             f"takes {busiest:.2f} of an even share; one that is done takes units from the end of the largest share left"
         )
+
+    def cuts(self) -> list[Cut]:
+        """Other cuts that may be faster: longer and shorter strips, fewer and more parts."""
+        info = _kernels.info(self._handle)
+        strips = {max(1, info["strips"] // 2), info["strips"] * 2} - {info["strips"]}
+        parts = {1, info["parts"] * 2} - {info["parts"]}
+        return [Cut(-(-info["tiles"] // n), 0) for n in sorted(strips)] + [Cut(0, n) for n in sorted(parts)]
 
     def seconds(self) -> float:
         """Time of one call as ``tune`` measures it."""

@@ -10,7 +10,7 @@ from backends.cpu.choice import LAYOUTS, Choice, Layout, candidates, collapse
 from backends.cpu.cost import core, cycles
 from backends.cpu.generated import ISA, VARIANT
 from backends.cpu.isa import Build, builds_of
-from backends.cpu.tuning import Tuner
+from backends.cpu.tuning import Tuner, wants_tuning
 from backends.host.machine import this_machine
 from harness.contract import PlanRequest
 from perfmodel.errors import InputError
@@ -44,9 +44,7 @@ class Planner:
 
         Raises :class:`InputError` for a wrong option or a forced variant that cannot take the problem.
         """
-        variant, tune = request.options.get("variant"), request.options.get("tune", False)
-        if not isinstance(tune, bool):
-            raise InputError(f"tune is {tune!r}; allowed: True or False")
+        variant, tune = request.options.get("variant"), wants_tuning(request)
         ranked = self.rank(request, variant)
         if not tune:
             return ranked[0][1], "forced, tile estimated" if variant else "estimated"

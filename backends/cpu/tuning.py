@@ -9,7 +9,9 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +19,13 @@ from backends.cpu import _kernels
 from backends.cpu.choice import Choice, collapse, problem_fields
 from backends.host.machine import this_machine
 from harness.contract import PlanRequest
+from perfmodel.errors import InputError
 from perfmodel.problem import Problem
 
-VERSION = 1
+VERSION = 2
 """Raise it when the kernels change so much that remembered choices are stale."""
+
+EARLIER = "tuned earlier on this machine"
 
 _BUDGET_S = 1.2
 _CANDIDATES = 24
@@ -41,6 +46,14 @@ def call_seconds(handle: _kernels.PlanHandle, problem: Problem) -> float:
     return sorted(_kernels.run(handle, x, y)[0] for _ in range(_REPETITIONS))[_REPETITIONS // 4]
 
 
+def wants_tuning(request: PlanRequest) -> bool:
+    """The option ``tune``; raises :class:`InputError` unless it is True or False."""
+    tune = request.options.get("tune", False)
+    if not isinstance(tune, bool):
+        raise InputError(f"tune is {tune!r}; allowed: True or False")
+    return tune
+
+
 class Tuner:
     """Times candidates for one instruction set and number of threads."""
 
@@ -49,17 +62,33 @@ class Tuner:
 
     def best(self, request: PlanRequest, ranked: list[Choice], variant: str) -> tuple[Choice, str]:
         """The fastest of the first few of ``ranked``, from disk if it was measured before, and in words how."""
-        path = self._path(request, variant)
-        remembered = _read(path)
-        if remembered is not None and remembered in ranked:
-            return remembered, "tuned earlier on this machine"
+        remembered = _choice(self.recall(request, variant))
+        if remembered in ranked:
+            return remembered, EARLIER
         timed = self._time(request, ranked[:_CANDIDATES])
         choice = min(timed, key=lambda c: timed[c])
-        _write(path, choice)
+        self.remember(request, variant, dataclasses.asdict(choice))
         return choice, f"tuned: best of {len(timed)}"
 
-    def _path(self, request: PlanRequest, variant: str) -> Path:
-        """One file per machine, instruction set, threads, kernel, problem, variant and density to two digits."""
+    def recall(self, request: PlanRequest, subject: str) -> dict[str, Any]:
+        """What was remembered of ``subject`` for such a request; empty when nothing was, or the file is damaged."""
+        try:
+            found = json.loads(self._path(request, subject).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def remember(self, request: PlanRequest, subject: str, what: Mapping[str, Any]) -> None:
+        """Write ``what`` where :meth:`recall` finds it; a cache that cannot be written is no error."""
+        path = self._path(request, subject)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
+                json.dump(dict(what), file)
+            Path(file.name).replace(path)
+
+    def _path(self, request: PlanRequest, subject: str) -> Path:
+        """One file per machine, instruction set, threads, kernel, problem, subject (such as a variant) and density to two digits."""
         key = [
             VERSION,
             this_machine().model,
@@ -68,7 +97,7 @@ class Tuner:
             request.kernel.name,
             str(dataclasses.replace(request.problem, name="")),
             f"{request.density:.2g}",
-            variant,
+            subject,
         ]
         return cache_folder() / (hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24] + ".json")
 
@@ -88,18 +117,9 @@ class Tuner:
         return _kernels.make(shape, choice.fields, self.isa, choice.lanes, dense, request.weight, request.bias, request.relu, self.threads)
 
 
-def _read(path: Path) -> Choice | None:
-    """A remembered choice; None when there is none or the file is damaged."""
+def _choice(found: Mapping[str, Any]) -> Choice | None:
+    """A remembered choice; None when what was found is not one."""
     try:
-        return Choice(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Choice(**found)
+    except TypeError:
         return None
-
-
-def _write(path: Path, choice: Choice) -> None:
-    """Remember ``choice``; a cache that cannot be written is no error."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(choice), file)
-        Path(file.name).replace(path)
