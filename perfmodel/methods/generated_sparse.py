@@ -13,7 +13,8 @@ from perfmodel.strips import CODE_BYTES, LANES, Frame, Strips, collapsed, frame,
 
 # What of L1 (data, instructions) and L2 a loop can count on.
 _NEAR_INPUTS, _NEAR_CODE, _NEAR_WEIGHTS = 24 * 1024, 28 * 1024, 640 * 1024
-# Activations of one call: beyond the first size they leave L2, beyond the second a last-level cache that others use too.
+# Activations of one call: beyond the first size they leave L2, beyond the second a last-level cache that others use too. Input comes
+# round once a call, after everything else of it: of twice that size nothing is still there.
 _NEAR_BYTES, _SHARED_BYTES = 512 * 1024, 6 * 1024 * 1024
 _VECTOR = FLOAT * LANES
 
@@ -25,8 +26,8 @@ class GeneratedSparse(MethodModel):
     some channel of a block uses; ``load``: lines read for that; ``far``: those of them from beyond L1; ``code``: bytes of code and
     values run from beyond L1; ``stream``: those from beyond L2; ``sums``: bytes of sums saved and loaded between parts; ``pack``:
     bytes of input packed; ``piece``: rows packed; ``gather``: floats picked at a stride; ``finish``: vectors of outputs squeezed and
-    stored; ``block``: calls of a block's code; ``read``, ``read_far``, ``write``, ``write_far``: bytes of input and of output
-    beyond L2, and beyond 6 MiB; ``call``: 1.
+    stored; ``block``: calls of a block's code; ``read``, ``write``, ``write_far``: bytes of input and of output
+    beyond L2, and beyond 6 MiB; ``read_far``: those of the input that left the last-level cache since the call before; ``call``: 1.
     """
 
     method = "direct_sparse"
@@ -79,7 +80,7 @@ class GeneratedSparse(MethodModel):
             "finish": float(p.oc * f.tiles * f.vectors * p.mb),
             "block": tiles * s.parts,
             "read": max(0.0, x - _NEAR_BYTES),
-            "read_far": max(0.0, x - _SHARED_BYTES),
+            "read_far": x * min(1.0, max(0.0, sum(activation_bytes(p)) / _SHARED_BYTES - 1.0)),
             "write": max(0.0, y - _NEAR_BYTES),
             "write_far": max(0.0, y - _SHARED_BYTES),
             "call": 1.0,
