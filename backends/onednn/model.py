@@ -34,7 +34,7 @@ class OneThreadConv(Dense):
         """Counts of the terms, as the class describes them."""
         p, terms = problem, super().terms(problem, density, kernel)
         if (p.kh, p.kw, p.sh, p.sw) == (1, 1, 1, 1) and p.mb < _LEAST_BATCH:
-            kept = ("weights", "memory", "call")
+            kept = ("weights", "memory", "fresh", "call")
             product = {"product": float(p.flops), "operands": sum(activation_bytes(p)), "products": float(p.mb * p.g)}
             return dict.fromkeys(self.kinds, 0.0) | {name: terms[name] for name in kept} | product
         inputs = p.ic // p.g

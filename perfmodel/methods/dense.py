@@ -12,6 +12,9 @@ from perfmodel.methods.base import FLOAT, MethodModel, activation_bytes, byte_co
 from perfmodel.problem import Problem
 
 _KEPT_BYTES = 4 * 1024 * 1024
+# Allocators hand a larger array back to the system after each call (glibc's largest mmap threshold), so that all its pages come anew.
+_FRESH_BYTES = 32 * 1024 * 1024
+_FAULT_S_A_BYTE = 1e-6 / 4096
 
 
 class Dense(MethodModel):
@@ -21,6 +24,8 @@ class Dense(MethodModel):
     block (im2col); ``update``: bytes of sums loaded and stored, once for every 384 taps: what short reductions pay;
     ``lower``: bytes of the lowered input (im2col), or of input and output laid out in blocks (direct); ``weights``,
     ``activations``: bytes read and written; ``memory``: those beyond 4 MiB, more than caches, and pages kept for reuse, hold;
+    ``fresh``: bytes of arrays of more than 32 MiB that a call makes (direct: input, weights, output, laid out anew; im2col: the
+    lowered input), whose pages the system hands out one fault at a time;
     ``group``: matrix products (im2col) or groups (direct); ``call``: 1.
     """
 
@@ -32,6 +37,7 @@ class Dense(MethodModel):
         "weights": "bandwidth",
         "activations": "bandwidth",
         "memory": "bandwidth",
+        "fresh": "overhead",
         "group": "overhead",
         "call": "overhead",
     }
@@ -60,6 +66,7 @@ class Dense(MethodModel):
         depthwise = out == 1 and p.g > 1  # its vectors run along the pixels
         padded = 1.0 if depthwise else -(-out // width) * width / out
         reductions = -(-(p.ic // p.g) * p.kh * p.kw // 384)
+        made = (lowered_bytes(p),) if self.algorithm == "im2col" else (x, float(FLOAT * p.weight_count), y)
         return {
             "multiply": padded * p.flops,
             "update": 2 * y * padded * reductions,
@@ -67,6 +74,7 @@ class Dense(MethodModel):
             "weights": float(FLOAT * p.weight_count),
             "activations": x + y,
             "memory": max(0.0, x + y - _KEPT_BYTES),
+            "fresh": sum(size for size in made if size > _FRESH_BYTES),
             "group": float(p.g * (p.mb if self.algorithm == "im2col" else 1)),
             "call": 1.0,
         }
@@ -80,6 +88,7 @@ class Dense(MethodModel):
             "weights": byte_cost(hardware, "l3"),
             "activations": byte_cost(hardware, "l3"),
             "memory": byte_cost(hardware, "memory"),
+            "fresh": _FAULT_S_A_BYTE * float(hardware.peak_flops),
             "group": 0.0,
             "call": call_cost(hardware),
         }
