@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -22,9 +23,9 @@ from harness.contract import (
     Plan,
     PlanRequest,
     Problem,
-    Quantity,
     Support,
 )
+from perfmodel.kernel import KernelParameters
 
 _OPTIONS = {
     "variant": "name of a variant instead of the rule's choice (docs/opencl.md lists them)",
@@ -42,7 +43,7 @@ class OpenclBackend(Backend):
     specs = (
         KernelSpec("direct_sparse", "direct_sparse", "sparse rows times shifted planes of the input, no lowering", options=_OPTIONS),
         KernelSpec("direct_dense", "dense", "packed weights times shifted planes of the input, no lowering", options=_OPTIONS),
-        KernelSpec("im2col_gemm", "dense", "im2col into panels and a register-tiled GEMM", options=_OPTIONS),
+        KernelSpec("im2col_gemm", "dense", "im2col into panels and a register-tiled GEMM", options=_OPTIONS, model="dense/im2col"),
     )
 
     def __init__(self, config: BackendConfig, threads: int = 1) -> None:
@@ -72,6 +73,20 @@ class OpenclBackend(Backend):
 
         return FmaProbe(self._session)
 
+    def kernels(self) -> tuple[KernelSpec, ...]:
+        """The kernels; on a CPU device the sparse one with the model of what its rule picks there."""
+        return self._modelled
+
+    @cached_property
+    def _modelled(self) -> tuple[KernelSpec, ...]:
+        if self._chosen.kind != "cpu":
+            return self.specs
+        session = self._session
+        # Vectors run on across rows and images; two more registers than sums hold an input and a weight.
+        shape = KernelParameters(lanes=session.vector_width, tile=30 if session.vector_width >= 16 else 14, layouts=("flat",))
+        model = "backends.opencl.model:PlanesSparse"
+        return tuple(replace(spec, model=model, parameters=shape) if spec.sparse else spec for spec in self.specs)
+
     def supports(self, kernel: str, problem: Problem) -> Support:
         """Every problem whose buffers the device can hold and 32-bit offsets can address."""
         from backends.opencl.build import buffer_floats
@@ -95,23 +110,18 @@ class OpenclBackend(Backend):
 
     def hardware(self) -> Hardware:
         """This device's stored record; measured once through OpenCL (a few seconds, with a notice) where there is none."""
+        return self._hardware(anew=False)
+
+    def calibrate(self) -> Hardware:
+        """Measure this device anew and store the record."""
+        return self._hardware(anew=True)
+
+    def _hardware(self, anew: bool) -> Hardware:
+        from backends.opencl.calibrate import hardware_numbers
+
         device, session = self._chosen, self._session
         key = Hardware(device.vendor, device.name, f"{device.platform} {device.driver}, {session.units} compute units")
-        return stored_record(key, str(device), lambda: Hardware(*key.key, numbers=self._measure()))
-
-    def _measure(self) -> dict[str, Quantity]:
-        from backends.opencl import probes
-
-        session, date = self._session, probes.today()
-        rates = [self._fma.rate() for _ in range(9)]
-        measured = {
-            "peak_flops": (probes.summary(rates), "FLOP/s"),
-            "bandwidth": (probes.bandwidth(session), "B/s"),
-            "bandwidth_local": (probes.local_bandwidth(session), "B/s"),
-            "call_overhead": (probes.launch_latency(session), "s"),
-        }
-        numbers = {name: Quantity(probe.value, unit, "measured", date, probe.spread) for name, (probe, unit) in measured.items()}
-        return numbers | {"cores": Quantity(session.units, "1", "declared", date)}
+        return stored_record(key, str(device), lambda: Hardware(*key.key, numbers=hardware_numbers(session, self._fma)), anew)
 
     def device(self) -> str:
         """The device in use, with platform and driver; of a CPU also the compute units in use."""

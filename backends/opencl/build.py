@@ -13,18 +13,16 @@ from backends.opencl.plans import DirectPlan, LoweredPlan, OpenclPlan, lowered_p
 from backends.opencl.rows import build_blocks, union_columns
 from backends.opencl.session import Session
 from backends.opencl.tune import question, tuned
-from backends.opencl.variants import VARIANTS, Choice, Machine, Shape, candidates, cpu_cost, pick
+from backends.opencl.variants import VARIANTS, WIDEST_TILE, Choice, Machine, Shape, candidates, cpu_cost, pick
 from harness.contract import InputError, PlanRequest, Problem
-
-_WIDEST_TILE = 1024  # pixels; no variant's tile is larger
 
 
 def buffer_floats(kernel: str, problem: Problem) -> dict[str, int]:
     """Floats of the largest buffers besides input and output."""
     p = problem
     if kernel == "im2col_gemm":
-        return {"one panel of the lowered input": p.ic * p.kh * p.kw * _WIDEST_TILE}
-    return {"padded input": Planes(p, _WIDEST_TILE).floats}
+        return {"one panel of the lowered input": p.ic * p.kh * p.kw * WIDEST_TILE}
+    return {"padded input": Planes(p, WIDEST_TILE).floats}
 
 
 def make_plan(session: Session, request: PlanRequest) -> OpenclPlan:
@@ -34,7 +32,7 @@ def make_plan(session: Session, request: PlanRequest) -> OpenclPlan:
     wanted, tune = str(options.get("variant") or ""), bool(options.get("tune"))
     given = {name: _parameter(options.get(name), name) for name in ("pixels", "height", "images")}
     found = candidates(machine, shape, wanted, tune, **given)
-    choices = [c for c in found if c.tile <= _WIDEST_TILE and _planes_fit(c, request.problem, session)]
+    choices = [c for c in found if c.tile <= WIDEST_TILE and _planes_fit(c, request.problem, session)]
 
     def price(choice: Choice) -> float:
         return (cpu_cost if machine.is_cpu else gpu_cost)(choice, machine, shape)
@@ -68,7 +66,7 @@ def _block_rows(choice: Choice) -> int:
 
 def _planes_fit(choice: Choice, problem: Problem, session: Session) -> bool:
     """Vectors of images may make the planes larger than the single images that the limits were checked for."""
-    return choice.images == 1 or 4 * choice.images * image_planes(problem, choice.images, _WIDEST_TILE).floats <= session.largest_buffer
+    return choice.images == 1 or 4 * choice.images * image_planes(problem, choice.images, WIDEST_TILE).floats <= session.largest_buffer
 
 
 def _lowered(session: Session, request: PlanRequest, choice: Choice) -> LoweredPlan:

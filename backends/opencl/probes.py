@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -81,8 +80,3 @@ def summary(values: Sequence[float]) -> Probe:
     """Median and relative inter-quartile range."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return Probe(float(middle), float((high - low) / middle))
-
-
-def today() -> str:
-    """The date as a record shows it."""
-    return time.strftime("%Y-%m-%d")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from harness.contract import InputError
 
+WIDEST_TILE = 1024  # pixels; no variant's tile is larger
 _STAGED_BYTES = 48 * 1024  # what a work-group may have on every GPU of today
 _ENTRY_BYTES = 8  # tap and value of one weight
 MOST_STATEMENTS = 1 << 16  # scalar multiply-adds of generated source: beyond, compiling takes seconds and the code leaves the caches
