@@ -31,11 +31,12 @@ class PlanesSparse(MethodModel):
     """Terms of sparse rows times shifted planes (rows.cl), after the input was packed into those (pack.cl).
 
     ``load``: floats of planes loaded, one vector for each column of a block of rows and tile; vectors start anywhere, so most
-    cross a cache line, and in that time two are multiplied: beyond two rows a block those count; ``near``, ``far``: bytes of them from beyond L1, from beyond L2, by the size of the window that a
-    tile reads; ``column``: columns times tiles, their offset and values; ``row``: rows times tiles, each a start and an end;
-    ``piece``: pieces of output rows stored; ``item``: work-items that pack, one a plane and image; ``line``: rows of planes
-    written; ``pick``: floats of those that no vector copies; ``input``: bytes of input and planes that left the caches since the
-    last call, ``output``: those of the output, whose pieces lie apart; ``call``: 1, two launches among it.
+    cross a cache line, and in that time two are multiplied: beyond two rows a block those count; ``near``, ``far``: bytes of
+    them from beyond L1, from beyond L2, by the size of the window that a tile reads; ``column``: columns times tiles, their
+    offset and values; ``row``: rows times tiles, each a start and an end; ``piece``: pieces of output rows stored;
+    ``item``: work-items that pack, one a plane and image; ``line``: rows of planes written; ``pick``: floats of those that no
+    vector copies; ``memory``: bytes of input, planes and three times the output (read, written back, in pieces that lie apart)
+    that left the caches since the last call; ``call``: 1, two launches among it.
     """
 
     method = "direct_sparse"
@@ -49,8 +50,7 @@ class PlanesSparse(MethodModel):
         "item": "overhead",
         "line": "overhead",
         "pick": "overhead",
-        "input": "bandwidth",
-        "output": "bandwidth",
+        "memory": "bandwidth",
         "call": "overhead",
     }
 
@@ -85,8 +85,7 @@ class PlanesSparse(MethodModel):
             "item": float(packing.items),
             "line": float(packing.lines),
             "pick": float(packing.picked),
-            "input": gone * (x + packed),
-            "output": gone * y,
+            "memory": gone * (x + packed + 3.0 * y),
             "call": 1.0,
         }
 
@@ -103,8 +102,7 @@ class PlanesSparse(MethodModel):
             "item": 80.0 * cycle,
             "line": 15.0 * cycle,
             "pick": cycle,
-            "input": byte_cost(hardware, "memory"),
-            "output": 2.0 * byte_cost(hardware, "memory"),
+            "memory": byte_cost(hardware, "memory"),
             "call": 3.0 * call_cost(hardware),
         }
 

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("pyopencl", reason="pyopencl is not installed")
 
-from backends.opencl.calibrate import doubts  # noqa: E402
-from backends.opencl.probes import Probe  # noqa: E402
+from backends.opencl.calibrate import doubts
+from backends.opencl.probes import Probe
 
 FINE = {
     "peak_flops": Probe(1e11, 0.01),

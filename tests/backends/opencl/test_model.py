@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -65,15 +66,15 @@ def test_counts_are_finite_and_time_grows_with_density(text: str) -> None:
         assert set(terms) == set(model.kinds)
         assert all(np.isfinite(count) and count >= 0 for count in terms.values())
         seconds.append(model.seconds(problem, density, MACHINE, SHAPE).seconds)
-    # Without non-zeros the rule takes the narrowest tile; another tile may cost a little less by these costs, which are not the rule's.
-    assert all(later > 0.95 * earlier for earlier, later in zip(seconds[1:], seconds[2:], strict=False))
+    # Without non-zeros the rule takes the narrowest tile; another tile may cost a little less by these costs, not the rule's.
+    assert all(later > 0.95 * earlier for earlier, later in itertools.pairwise(seconds[1:]))
 
 
 def test_arrays_that_stay_in_the_caches_cost_no_memory() -> None:
     small = PlanesSparse().terms(Problem.parse("ic64ih14oc64kh3ph1"), 0.1, SHAPE)
     large = PlanesSparse().terms(Problem.parse("mb16ic64ih56oc256kh1"), 0.1, SHAPE)
-    assert small["input"] == small["output"] == 0
-    assert large["output"] > large["input"] > 0
+    assert small["memory"] == 0
+    assert large["memory"] > 3 * 4 * 16 * 256 * 56 * 56 * 0.9
 
 
 def test_calibration_finds_the_costs_behind_synthetic_times() -> None:
