@@ -66,11 +66,13 @@ class TrainConfig:
 class StudyConfig:
     """What ``task=study`` does; see docs/sweeps.md.
 
-    ``measure``: race the exported weights of finished runs first, where that is missing or doubtful. ``loss``: between which losses of
+    ``measure``: race the exported weights of finished runs first, where that is missing or doubtful; ``draw``: draw each run's pictures
+    anew, beside controls that have come later. ``loss``: between which losses of
     accuracy against the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares).
     """
 
     measure: bool = False
+    draw: bool = False
     loss: Any = field(default_factory=lambda: [0.003, 0.01])
     most_loss: float = 0.005
 

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.prune.pictures import CONTROL
 from harness.study.runs import Run
 
-CONTROL = "dense"
 STRENGTHS = ("pruner.density", "pruner.strength", "guide.target")
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.study.cells import CONTROL, Cell
+from harness.prune.pictures import CONTROL
+from harness.study.cells import Cell
 from harness.study.curves import Curve, Estimate, Point, interval, log_speedup_at, make_curve, mean_gain, mean_log_ratio
 from harness.study.runs import Run
 

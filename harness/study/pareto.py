@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.prune.pictures import CONTROL
 from harness.report.figures import new_figure, save_figure
-from harness.study.cells import CONTROL, Cell
+from harness.study.cells import Cell
 from harness.study.runs import Run
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def plot_pareto(cells: Sequence[Cell], read: Callable[[Run], float], scope: str,
         _control(axis, [c for c in cells if (c.net, c.pruner) == (net, CONTROL)])
         axis.set_title(f"{pruner}, {net}", fontsize="small")
         axis.set(xlabel=f"measured speed-up, {scope} convolutions", ylabel="test accuracy, %", xscale="log")
+        axis.xaxis.set_major_formatter("{x:g}x")
+        axis.xaxis.set_minor_formatter("{x:g}x")
+        axis.tick_params(axis="x", which="both", labelsize="x-small")
         axis.legend(fontsize="x-small")
     for axis in list(axes.flat)[len(panels) :]:
         axis.set_visible(False)

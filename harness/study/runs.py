@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import statistics
 from collections.abc import Mapping
@@ -12,9 +11,7 @@ from typing import Any
 
 from harness.contract import InputError, Record
 from harness.contract.record import RECORD_NAME, read_record
-from harness.prune.export import EPOCHS_NAME
-
-_RECIPE = ("prune_epochs", "retrain_epochs", "batch", "prune_lr", "momentum", "prune_decay", "augment", "amp", "reach")
+from harness.prune.pictures import RECIPE, read_epochs
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,10 @@ def _run(folder: Path, record: Record) -> Run:
 def _options(parts: Mapping[str, Mapping[str, Any]], train: Mapping[str, Any]) -> dict[str, Any]:
     """Options of pruner and guide, and what of the training changes its result."""
     found = {f"{part}.{name}": value for part, options in parts.items() for name, value in options.items() if name != "name"}
-    return found | {f"train.{name}": train[name] for name in _RECIPE if name in train}
+    return found | {f"train.{name}": train[name] for name in (*RECIPE, "reach") if name in train}
 
 
 def _validation(folder: Path) -> float:
     """Validation accuracy of the last epoch; nan where the run left no epochs."""
-    try:
-        lines = list(csv.DictReader((folder / EPOCHS_NAME).read_text(encoding="utf-8").splitlines()))
-        return float(lines[-1]["accuracy"])
-    except (OSError, IndexError, KeyError, ValueError):
-        return math.nan
+    epochs = read_epochs(folder)
+    return epochs[-1]["accuracy"] if epochs else math.nan

@@ -20,6 +20,7 @@ from harness.prune.export import export_weights, write_epochs, write_tensorboard
 from harness.prune.finished import find_earlier
 from harness.prune.measured import network_times, weight_cases, with_weights
 from harness.prune.parts import Parts, dense_recipe, make_parts, prune_recipe
+from harness.prune.pictures import draw_run
 from harness.prune.projections import outlooks
 from harness.prune.tables import epoch_line, print_prune
 from harness.runs import RunFolder
@@ -117,7 +118,7 @@ def _dense_key(config: RunConfig) -> str:
 
 def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> tuple[Pruning, Trainer]:
     from gsl.pruning import Pruning
-    from gsl.train import Trainer, sgd
+    from gsl.train import Trainer, evaluate, sgd
 
     config, folder, recipe = session.config, session.folder.folder, prune_recipe(session.config)
     optimizer = sgd(model, recipe)
@@ -131,6 +132,7 @@ def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> 
         write_epochs(folder, trainer.history)
 
     trainer.on_epoch = told
+    session.folder.note("prune", "validation_dense", evaluate(model, parts.data.validation))
     session.describe("pruning")
     trainer.run()
     pruning.finish()
@@ -138,19 +140,12 @@ def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> 
 
 
 def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, accuracy_dense: float) -> None:
-    """Accuracies, exports, measured rows, and the record's ``prune`` block."""
-    from gsl.train import evaluate
-
-    config, folder, model = session.config, session.folder, trainer.model
-    last = {name: value.clone() for name, value in model.state_dict().items()}
-    accuracy_last = accuracy_best = evaluate(model, parts.data.test)
-    if trainer.best is not None:
-        model.load_state_dict(trainer.best)
-        accuracy_best = evaluate(model, parts.data.test)
-        model.load_state_dict(last)
+    """Accuracies, exports, measured rows, the record's ``prune`` block, and pictures of the run."""
+    config, folder = session.config, session.folder
+    last, best = _test_accuracies(trainer)
     write_epochs(folder.folder, trainer.history)
     write_tensorboard(folder.folder, trainer.history)
-    csr = export_weights(model, parts.problems, parts.data.shape, folder.folder / "export", _notice)
+    csr = export_weights(trainer.model, parts.problems, parts.data.shape, folder.folder / "export", _notice)
     if config.train.measure:
         _measure(session, parts, csr)
     guide, densities = pruning.guide, pruning.densities
@@ -160,14 +155,31 @@ def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, 
         "guide": config.guide["name"],
         "seed": config.seed,
         "accuracy_dense": accuracy_dense,
-        "accuracy_last": accuracy_last,
-        "accuracy_best": accuracy_best,
+        "accuracy_last": last,
+        "accuracy_best": best,
         "layers": [_layer(name, pruning) for name in pruning.layers],
         "decisions": guide.state_dict()["log"],
+        "steps": {"an_epoch": trainer.steps_an_epoch, "prune": pruning.prune_steps, "total": trainer.step},
         "time": time,
         "options": {"pruner": dict(config.pruner), "guide": dict(config.guide)},
     }.items():
         folder.note("prune", key, value)
+    draw_run(folder.folder, folder.record, _notice)
+
+
+def _test_accuracies(trainer: Trainer) -> tuple[float, float]:
+    """On the test set: the last epoch's weights, and those of the epoch with the best validation accuracy."""
+    from gsl.train import evaluate
+
+    model = trainer.model
+    last = {name: value.clone() for name, value in model.state_dict().items()}
+    accuracy = evaluate(model, trainer.data.test)
+    if trainer.best is None:
+        return accuracy, accuracy
+    model.load_state_dict(trainer.best)
+    best = evaluate(model, trainer.data.test)
+    model.load_state_dict(last)
+    return accuracy, best
 
 
 def _layer(name: str, pruning: Pruning) -> dict[str, Any]:

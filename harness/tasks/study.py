@@ -7,6 +7,8 @@ from pathlib import Path
 
 from harness.config import RunConfig, check_study
 from harness.console import out
+from harness.contract.record import read_record
+from harness.prune.pictures import draw_run
 from harness.study.cells import Cell, collect
 from harness.study.comparisons import SCOPES, best, gains, ratios
 from harness.study.measuring import measure_runs
@@ -28,6 +30,9 @@ def run(config: RunConfig) -> int:
     if config.study.measure:
         lines += measure_runs(config, [run.folder for run in runs])
         runs, _ = find_runs(folder)
+    if config.study.draw:
+        for found in runs:
+            draw_run(found.folder, read_record(found.folder), lines.append)
     cells = collect(runs)
     for sheet in _sheets(cells, config):
         console.print(sheet.table())

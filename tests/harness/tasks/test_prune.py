@@ -104,6 +104,14 @@ def test_every_epoch_is_told_and_kept(run):
     assert "test accuracy: dense" in run[0].stdout and "all convolutions measured" in run[0].stdout
 
 
+def test_the_run_is_drawn(run):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    for name in ("decisions.svg", "trajectory.svg"):
+        assert "<svg" in (run[1] / name).read_text()
+    block = json.loads((run[1] / "record.json").read_text())["prune"]
+    assert block["steps"] == {"an_epoch": 2, "prune": 2, "total": 4} and 0 <= block["validation_dense"] <= 1
+
+
 def test_a_finished_job_of_a_sweep_is_skipped(run):
     again = harness(*run[2])
     assert again.returncode == 0 and again.stdout.strip() == f"finished before: {run[1]}"

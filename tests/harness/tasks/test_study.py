@@ -55,7 +55,7 @@ def test_an_empty_folder_is_refused(tmp_path):
     [
         ("study.loss=[0.01,0.003]", "study.loss is [0.01, 0.003]; allowed: two shares, the lesser first"),
         ("study.most_loss=2", "study.most_loss is 2.0; allowed: a share from 0"),
-        ("study.mesure=true", "unknown key 'study.mesure'; allowed: measure, loss, most_loss. Did you mean"),
+        ("study.mesure=true", "unknown key 'study.mesure'; allowed: study.measure, study.draw, study.loss, study.most_loss"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, word, message):
