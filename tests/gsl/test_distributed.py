@@ -42,7 +42,8 @@ for name, pruner in PRUNERS.items():
         nn.functional.cross_entropy(model(images[rank::size]), labels[rank::size]).backward()
         optimizer.step()
     pruning.finish()
-    found[name] = {n: layer.mask for n, layer in pruning.layers.items()} | {"log": [(d.iteration, d.layer, str(d.state)) for d in pruning.log]}
+    log = [(d.iteration, d.layer, str(d.state)) for d in pruning.log]
+    found[name] = {n: layer.mask for n, layer in pruning.layers.items()} | {"log": log}
 torch.save(found, f"{sys.argv[1]}/{'rank' if together else 'alone'}{rank}.pt")
 """
 
