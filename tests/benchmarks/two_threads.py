@@ -1,9 +1,10 @@
 """How much two threads gain over one: the cpu backend's direct_sparse beside the dense engines, on layers over 50 MFLOP.
 
 Run ``python -m tests.benchmarks.two_threads [--density 0.1] [--layers conv2,3a] [--weights FOLDER] [--rounds 9]`` on two free cores.
-Every engine runs in two processes of its own, one pinned to one core and one to two. They take turns; before and after each turn
-the machine's own gain is measured (multiply-adds in registers on two cores against one), and a turn counts only where that
-is at least 1.9, since a virtual machine may get less than two cores. ``--weights`` adds layers of a folder of pruned weights.
+Every engine runs in two processes of its own, one pinned to one core and one to two, and all take turns. A virtual machine may get
+less than two cores for a while, so right before and after each sample of two threads the machine's own gain is measured
+(multiply-adds in registers on two cores against one); a turn counts only where that is at least 1.9. Printed: medians of the turns
+that count. ``--weights`` adds the layers of a folder of pruned weights.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from tests.architecture.sources import ROOT
 OURS, KERNEL = "cpu", "direct_sparse"
 LEAST_FLOPS = 50e6
 LEAST_GAIN = 1.9
+PROBE_S = 1e-3
+SETTLING, SAMPLES = 2, 3
 MOST_TURNS = 6  # for each that counts
 SEED = 2017
 TIMEOUT_S = 120.0
@@ -48,6 +51,14 @@ class Gain:
         return self.one / self.two
 
 
+class Turn(NamedTuple):
+    """Seconds of a call by one thread and by two, and what the machine itself gained around the latter."""
+
+    one: float
+    two: float
+    machine: float
+
+
 @dataclass
 class Engine:
     """One engine's two processes, and the kernel of it that takes part."""
@@ -63,13 +74,22 @@ class Engine:
             worker.call("prepare", self.kernel, {}, timeout_s=TIMEOUT_S)
             worker.call("warm_up", self.kernel, timeout_s=TIMEOUT_S)
 
-    def turn(self) -> tuple[float, float]:
-        """Seconds of one call by one thread and by two; a sample before each settles the caches."""
-        seconds = []
-        for team in self.teams:
-            team.worker().call("sample", self.kernel)
-            seconds.append(float(team.worker().call("sample", self.kernel).end_to_end_s))
-        return seconds[0], seconds[1]
+    def turn(self) -> Turn:
+        """One sample by one thread, one by two, and the machine's own gain around that."""
+        peak = _peak(1)
+        one = self._sample(self.teams[0])
+        before = _peak(2)
+        two = self._sample(self.teams[1])
+        return Turn(one, two, min(before, _peak(2)) / peak)
+
+    def _sample(self, team: Team) -> float:
+        """Median seconds of a few samples, after others that settle caches and cores."""
+        seconds = [team.worker().call("sample", self.kernel).end_to_end_s for _ in range(SETTLING + SAMPLES)]
+        return float(np.median(seconds[SETTLING:]))
+
+
+def _peak(threads: int) -> float:
+    return float(np.median(fma_peak(isa_names()[0], threads, PROBE_S, 3)))
 
 
 @contextlib.contextmanager
@@ -102,28 +122,23 @@ def _kernels(spec: BackendSpec, teams: tuple[Team, Team]) -> list[Engine]:
     return [Engine(f"{spec.name} {k.name}", k.name, teams) for k in kernels if k.exact and k.method in BASELINE_METHODS and not k.sparse]
 
 
-def machine_gain() -> float:
-    """Rate of multiply-adds on two cores at once over that of one, this moment."""
-    isa = isa_names()[0]
-    return float(np.median(fma_peak(isa, 2, samples=5)) / np.median(fma_peak(isa, 1, samples=5)))
-
-
 def race(field: list[Engine], wanted: int) -> tuple[dict[str, Gain], list[float], int]:
     """Gains by engine over the turns that count, the machine's own gain around those, and the number of turns in all."""
-    seconds: dict[str, list[tuple[float, float]]] = {engine.name: [] for engine in field}
-    machine: list[float] = []
-    before, turns = machine_gain(), 0
-    while len(machine) < wanted and turns < MOST_TURNS * wanted:
-        turns += 1
-        taken = {engine.name: engine.turn() for engine in field}
-        after = machine_gain()
-        if min(before, after) >= LEAST_GAIN:
-            machine.append(min(before, after))
-            for name, pair in taken.items():
-                seconds[name].append(pair)
-        before = after
-    medians = {name: Gain(*np.median(np.array(pairs), axis=0)) for name, pairs in seconds.items() if pairs}
-    return medians, machine, turns
+    counted: dict[str, list[Turn]] = {engine.name: [] for engine in field}
+    turns = 0
+    for _ in range(MOST_TURNS * wanted):
+        for engine in field:
+            if len(counted[engine.name]) < wanted:
+                turns += 1
+                if (turn := engine.turn()).machine >= LEAST_GAIN:
+                    counted[engine.name].append(turn)
+    machine = [turn.machine for taken in counted.values() for turn in taken]
+    gains = {
+        name: Gain(float(np.median([turn.one for turn in taken])), float(np.median([turn.two for turn in taken])))
+        for name, taken in counted.items()
+        if taken
+    }
+    return gains, machine, turns
 
 
 def choose(parts: str | None, folder: str | None, density: float) -> Iterator[tuple[str, Layer, Array]]:
@@ -143,9 +158,9 @@ def choose(parts: str | None, folder: str | None, density: float) -> Iterator[tu
 
 def row(name: str, gains: dict[str, Gain], machine: list[float], turns: int) -> str:
     """One line of the table: ours, the dense engine that gains most, their ratio, the machine, every engine's figures."""
-    if not gains:
+    if not any(name.startswith(OURS) for name in gains):
         return f"| {name} | no turn counted of {turns}: the machine gained less than {LEAST_GAIN} | | | | |"
-    ours, *dense = gains
+    ours, dense = f"{OURS} {KERNEL}", [key for key in gains if not key.startswith(OURS)]
     best = max(dense, key=lambda key: gains[key].times, default=ours)
     told = "; ".join(f"{key} {gain.one * 1e6:.0f} / {gain.two * 1e6:.0f} us, {gain.times:.2f}x" for key, gain in gains.items())
     ratio = gains[ours].times / gains[best].times

@@ -2,8 +2,12 @@
  *
  * A call borrows an idle team of the right size or makes one, so concurrent calls never wait for each other.
  * Helpers wait for the next call first busily, then letting others have the CPU, then asleep. Nobody waits for a helper that
- * has not begun: a call ends when its work is done, and one that wakes up too late finds it closed.
+ * has not begun: a call ends when its work is done, and one that wakes up too late finds it closed. Helpers keep off the caller's
+ * CPU where they may: a system that wakes one up there leaves it waiting behind the caller for milliseconds, other CPUs idle or not.
  */
+#ifdef __linux__
+#define _GNU_SOURCE
+#endif
 #include "conv.h"
 
 #include <pthread.h>
@@ -23,6 +27,8 @@
 struct team {
     struct team *next;
     int members;
+    int kept_off;     /* the CPU that helpers keep off, -1 at first */
+    pthread_t *thread; /* of each helper */
     void (*work)(void *, int);
     void *context;
     pthread_mutex_t lock;
@@ -75,6 +81,21 @@ static uint64_t await(struct team *team, uint64_t mask, uint64_t value, int othe
     return state;
 }
 
+/* Let helpers use every CPU that the caller may use but the one it is on. What the system refuses makes no difference to results. */
+static void keep_off(struct team *team)
+{
+#ifdef __linux__
+    cpu_set_t allowed;
+    int here = sched_getcpu();
+    if (here < 0 || here == team->kept_off || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    if (CPU_COUNT(&allowed) > 1) CPU_CLR(here, &allowed);
+    for (int i = 0; i + 1 < team->members; i++) pthread_setaffinity_np(team->thread[i], sizeof allowed, &allowed);
+    team->kept_off = here;
+#else
+    (void)team;
+#endif
+}
+
 /* After the state has changed: wake those who sleep until it does. */
 static void tell(struct team *team)
 {
@@ -106,20 +127,20 @@ static struct team *make_team(int members)
 {
     struct team *team = bk_alloc(sizeof *team);
     if (!team) return NULL;
-    *team = (struct team){.members = 1};
+    *team = (struct team){.members = 1, .kept_off = -1, .thread = malloc((size_t)members * sizeof *team->thread)};
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->changed, NULL);
     atomic_init(&team->state, CLOSED);
-    for (; team->members < members; team->members++) {
+    for (; team->thread && team->members < members; team->members++) {
         struct helper *helper = malloc(sizeof *helper);
-        pthread_t thread;
+        pthread_t *thread = team->thread + team->members - 1;
         if (!helper) break;
         *helper = (struct helper){team, team->members};
-        if (pthread_create(&thread, NULL, help, helper)) {
+        if (pthread_create(thread, NULL, help, helper)) {
             free(helper);
             break;
         }
-        pthread_detach(thread);
+        pthread_detach(*thread);
     }
     return team;
 }
@@ -143,6 +164,7 @@ void bk_team_run(int members, void (*work)(void *, int), void *context)
         work(context, 0);
         return;
     }
+    keep_off(team);
     team->work = work;
     team->context = context;
     atomic_store(&team->state, (atomic_load(&team->state) & CALL) + ONE_CALL);
