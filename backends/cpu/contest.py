@@ -12,7 +12,7 @@ from backends.cpu.plan import CpuPlan
 from backends.cpu.tuning import EARLIER, Tuner
 from harness.contract import PlanRequest
 
-_BUDGET_S = 0.3
+_BUDGET_S = 0.2
 _COMPILED = "compiled"
 
 

@@ -27,7 +27,7 @@ VERSION = 2
 
 EARLIER = "tuned earlier on this machine"
 
-_BUDGET_S = 1.2
+_BUDGET_S = 1.0
 _CANDIDATES = 24
 _REPETITIONS = 5
 
