@@ -17,9 +17,11 @@ from harness.contract import Problem
 Double = NDArray[np.float64]
 
 SWEEPS = 20
-# Floating-point operations of one factorisation, a second or two; large layers get fewer sweeps, at least 3.
+LEAST_SWEEPS = 3
+# Floating-point operations of one factorisation, a second or two; large layers get fewer sweeps, not below the least.
 WORK = 5e10
 MOST_TRIES = 5
+SEARCH_WORK = 2.5e11  # of all tries, each at its least sweeps: what bounds the seconds that a search takes, alike on every machine
 _TIGHTER = 1 - 1e-6
 # Keeps the normal equations solvable, and terms from growing large against each other, which would cost digits in float32.
 _RIDGE = 1e-7
@@ -69,7 +71,7 @@ def factorise(weight: Double, rank: int, error: float = 0.0, start: Cp | None = 
     """``rank`` terms by alternating least squares; it stops early at ``error`` (relative), or where that is out of reach."""
     found = (start or by_taps(weight)).cut(rank)
     norm = float(np.linalg.norm(weight))
-    before, sweeps = math.inf, int(min(SWEEPS, max(3, WORK // (rank * (6 * weight.size + 8 * rank * sum(weight.shape[:3]))))))
+    before, sweeps = math.inf, int(min(SWEEPS, max(LEAST_SWEEPS, WORK // _sweep_work(weight, rank))))
     for sweep in range(sweeps if norm else 0):
         parts = [_sweep(part, [factor[g] for factor in found]) for g, part in enumerate(weight)]
         found = Cp(*(np.stack(factors) for factors in zip(*parts, strict=True)))
@@ -83,7 +85,7 @@ def factorise(weight: Double, rank: int, error: float = 0.0, start: Cp | None = 
 
 
 def within(weight: Double, problem: Problem, error: float) -> Cp:
-    """The fewest terms found whose relative error is at most ``error``: bisection, at most ``MOST_TRIES`` factorisations.
+    """The fewest terms found whose relative error is at most ``error``: bisection, at most ``MOST_TRIES`` factorisations and ``SEARCH_WORK``.
 
     Where no chain with less arithmetic than the dense convolution is found, the singular vectors of the taps answer.
     """
@@ -91,7 +93,7 @@ def within(weight: Double, problem: Problem, error: float) -> Cp:
     values = np.linalg.norm(start.out, axis=1) ** 2
     left = np.append(values.sum(), values.sum() - values.sum(axis=0).cumsum())
     enough = max(1, int((left > target**2 * left[0]).sum()))
-    best, low, high = start.cut(enough), 0, min(enough, _break_even(problem) + 1)
+    best, low, high, work = start.cut(enough), 0, min(enough, _break_even(problem) + 1), 0.0
     if problem.kh * problem.kw == 1:
         return best
     for attempt in range(MOST_TRIES):
@@ -99,6 +101,9 @@ def within(weight: Double, problem: Problem, error: float) -> Cp:
             break
         # A rank above break-even is of no use, so the largest below it goes first where nothing is known to do.
         rank = high - 1 if attempt == 0 and high < enough else (low + high) // 2
+        if attempt and work > SEARCH_WORK:
+            break
+        work += LEAST_SWEEPS * _sweep_work(weight, rank)
         found = factorise(weight, rank, target, start)
         if relative_error(weight, found.weight()) <= target:
             best, high = found, rank
@@ -107,6 +112,11 @@ def within(weight: Double, problem: Problem, error: float) -> Cp:
         else:
             low = rank
     return best
+
+
+def _sweep_work(weight: Double, rank: int) -> float:
+    """Floating-point operations of one sweep, roughly."""
+    return float(rank * (6 * weight.size + 8 * rank * sum(weight.shape[:3])))
 
 
 def relative_error(weight: Double, other: Double) -> float:
