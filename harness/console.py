@@ -9,6 +9,11 @@ from rich.console import Console
 PIPE_WIDTH = 190
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 core``, ``2 cores``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def out() -> Console:
     """Standard output; COLUMNS wins, a pipe gets room for every column."""
     console = Console(highlight=False)

@@ -11,6 +11,10 @@ class InputError(BreakevenError, ValueError):
     """A value from outside is wrong; the message names the field, what was found and what is allowed."""
 
 
+class UnsupportedError(InputError):
+    """A kernel does not take this problem or these weights; not a mistake, so a run goes on and says so."""
+
+
 class ProblemError(InputError):
     """A problem descriptor cannot be read or does not describe a convolution."""
 

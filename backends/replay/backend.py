@@ -87,7 +87,7 @@ class ReplayBackend(Backend):
     def prepare(self, problem: Problem, weight: Array, kernel: str | None = None, **arguments: Any) -> Plan:
         """As :meth:`Backend.prepare`, with the recorded preparation time and FMA peak.
 
-        Raises :class:`InputError` also when no recorded density is near that of ``weight``.
+        Raises :class:`UnsupportedError` also when no recorded density is near that of ``weight``.
         """
         plan = super().prepare(problem, weight, kernel, **arguments)
         row = self._find(plan.problem, plan.kernel, plan.density).row

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from harness.contract import Clocks, InputError, KernelSpec, Method, Problem, Support
+from harness.contract import Clocks, InputError, KernelSpec, Method, Problem, Support, UnsupportedError
 from harness.contract.record import Record, Row, read_record
 
 _TIMES = ("end_to_end_s", "kernel_s", "device_s", "prepare_s", "peak_gflops")
@@ -64,7 +64,7 @@ class Recording:
     def find(self, kernel: KernelSpec, problem: Problem, threads: int, density: float, tolerance: float) -> Timed:
         """The row nearest in density; the time of a dense kernel does not depend on it.
 
-        Raises :class:`InputError` that lists the recorded densities when none is within relative ``tolerance``.
+        Raises :class:`UnsupportedError` that lists the recorded densities when none is within relative ``tolerance``.
         """
         shape = dataclasses.replace(problem, name="")
         rows = [t for t in self.rows if t.kernel == kernel.name and t.problem == shape and t.row.threads == threads]
@@ -72,7 +72,7 @@ class Recording:
         if kernel.sparse and abs(nearest.density - density) > tolerance * max(density, nearest.density):
             recorded = _list(f"{timed.density:.4g}" for timed in sorted(rows, key=lambda timed: timed.density))
             found = f"replay {kernel.name} does not support {problem} at density {density:.4g}"
-            raise InputError(f"{found}; recorded: {recorded} (backend.tolerance={tolerance:g})")
+            raise UnsupportedError(f"{found}; recorded: {recorded} (backend.tolerance={tolerance:g})")
         return nearest
 
     def peak(self, threads: int) -> float | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.bench.contenders import Stage, Team
-from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, Status
+from harness.contract import BreakevenError, Clocks, KernelSpec, Measurement, Status, UnsupportedError
 from harness.measuring import Samples
 from harness.verify import Verdict
 from harness.workers import WorkerProcess
@@ -80,5 +80,7 @@ def losing(entry: Entry) -> Iterator[None]:
     """Turn what goes wrong inside into the entry's status."""
     try:
         yield
+    except UnsupportedError as error:
+        entry.end("unsupported", str(error))
     except BreakevenError as error:
         entry.end("failed", str(error))

@@ -6,7 +6,7 @@ from harness.contract.measurement import Clocks, Measurement, Status
 from harness.contract.plan import KernelClock, Plan, PlanRequest
 from harness.contract.pruning import GuideSpec, PrunerSpec
 from harness.contract.record import Baseline, Record, Row
-from perfmodel.errors import BreakevenError, InputError, MissingNumberError, ProblemError
+from perfmodel.errors import BreakevenError, InputError, MissingNumberError, ProblemError, UnsupportedError
 from perfmodel.hardware import Hardware, Quantity
 from perfmodel.problem import Problem
 
@@ -37,4 +37,5 @@ __all__ = [
     "Row",
     "Status",
     "Support",
+    "UnsupportedError",
 ]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from harness.contract.checks import check_array, check_finite
 from harness.contract.kernel import KernelSpec, Support
 from harness.contract.plan import Array, Plan, PlanRequest
-from perfmodel.errors import InputError, MissingNumberError
+from perfmodel.errors import InputError, MissingNumberError, UnsupportedError
 from perfmodel.hardware import Hardware
 from perfmodel.problem import Problem
 
@@ -33,6 +33,7 @@ class BackendSpec:
     that brings what it needs; ``requires`` the modules that must be importable. ``environment(threads)``
     gives variables for its worker process. ``role``: only an *engine* may serve as a baseline; the
     *oracle* checks results; a *recording* answers from a file. ``contract`` is the version written for.
+    ``default``: the command line measures it where no backend is named.
     """
 
     name: str
@@ -44,6 +45,7 @@ class BackendSpec:
     requires: tuple[str, ...] = ()
     environment: Callable[[int], Mapping[str, str]] = field(default=lambda threads: {})
     role: Literal["engine", "oracle", "recording"] = "engine"
+    default: bool = False
 
 
 class Backend(ABC):
@@ -88,8 +90,8 @@ class Backend(ABC):
     ) -> Plan:
         """Bind float32 OIHW ``weight`` (with its zeros) to ``problem`` and return a :class:`Plan`.
 
-        Raises :class:`InputError` for a wrong shape, type, NaN, unknown kernel or option, or a problem
-        that the kernel does not support.
+        Raises :class:`InputError` for a wrong shape, type, NaN, unknown kernel or option, and its kind
+        :class:`UnsupportedError` for a problem or weights that the kernel does not take.
         """
         spec = self.kernel(kernel)
         check_array("weight", weight, problem.weight_shape)
@@ -101,7 +103,7 @@ class Backend(ABC):
             allowed = ", ".join(spec.options) or "none"
             raise InputError(f"kernel {spec.name!r} has no option {unknown[0]!r}; allowed: {allowed}")
         if not (support := self.supports(spec.name, problem)).ok:
-            raise InputError(f"{self.name} {spec.name} does not support {problem}: {support.reason}")
+            raise UnsupportedError(f"{self.name} {spec.name} does not support {problem}: {support.reason}")
         start = time.perf_counter()
         plan = self._prepare(PlanRequest(problem, spec, weight, bias, relu, options))
         plan.prepare_s = time.perf_counter() - start

@@ -11,7 +11,7 @@ from harness.console import out
 from harness.contract import BackendSpec, InputError
 from harness.plugins import PluginInfo, host
 from harness.tasks import EXIT_OK
-from harness.workers import WorkerError, WorkerProcess
+from harness.workers import WorkerError, open_worker
 
 
 def run(config: RunConfig) -> int:
@@ -40,18 +40,11 @@ def _lines(info: PluginInfo) -> list[tuple[str, ...]]:
 def _ask(spec: BackendSpec) -> tuple[str, str, str]:
     """Kernels, devices and error of one backend."""
     try:
-        worker = WorkerProcess(spec, 1, {})
-    except WorkerError as error:
-        return _declared(spec), "-", str(error)
-    try:
-        worker.open()
-        description = worker.call("describe")
-        kernels = ", ".join(f"{k.name} ({k.method})" for k in description.kernels)
-        return kernels, "\n".join(worker.call("devices")), ""
+        with open_worker(spec) as worker:
+            kernels = ", ".join(f"{k.name} ({k.method})" for k in worker.call("describe").kernels)
+            return kernels, "\n".join(worker.call("devices")), ""
     except (InputError, WorkerError) as error:
         return _declared(spec), "-", str(error)
-    finally:
-        worker.stop()
 
 
 def _declared(spec: BackendSpec) -> str:

@@ -1,5 +1,5 @@
 """One process a backend: engines disturb each other's threads inside one process."""
 
-from harness.workers.process import WorkerError, WorkerProcess
+from harness.workers.process import WorkerError, WorkerProcess, open_worker
 
-__all__ = ["WorkerError", "WorkerProcess"]
+__all__ = ["WorkerError", "WorkerProcess", "open_worker"]

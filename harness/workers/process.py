@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
-from harness.contract import BackendSpec, BreakevenError, InputError
+from harness.contract import BackendSpec, BreakevenError, InputError, UnsupportedError
 
 START_TIMEOUT_S = 120.0
 CALL_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 5.0
+_REFUSALS = {"input": InputError, "unsupported": UnsupportedError}
 
 
 class WorkerError(BreakevenError):
@@ -74,7 +75,7 @@ class WorkerProcess:
     def call(self, method: str, *arguments: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Call ``method`` in the worker and return its answer.
 
-        Raises :class:`InputError` where the worker raised one, else :class:`WorkerError` with the reason.
+        Raises :class:`InputError` or :class:`UnsupportedError` where the worker raised one, else :class:`WorkerError` with the reason.
         """
         try:
             self._pipe.send((method, arguments))
@@ -87,8 +88,8 @@ class WorkerProcess:
         except (AttributeError, ImportError, pickle.UnpicklingError) as error:
             self.stop(at_once=True)
             raise WorkerError(f"{self.spec.name} {method}: its answer cannot be read: {error}") from error
-        if kind == "input":
-            raise InputError(value)
+        if kind in _REFUSALS:
+            raise _REFUSALS[kind](value)
         if kind == "error":
             raise WorkerError(f"{self.spec.name} {method}: {value}")
         return value
@@ -131,3 +132,14 @@ class WorkerProcess:
         last = [line.strip() for line in self._errors.read()[-4000:].splitlines() if line.strip()][-3:]
         said = f": {' | '.join(last)}" if last else ""
         return f"{self.spec.name} worker {how} during {method}{said}"
+
+
+@contextlib.contextmanager
+def open_worker(spec: BackendSpec, threads: int = 1) -> Iterator[WorkerProcess]:
+    """A worker with its backend opened, stopped at the end; errors as :meth:`WorkerProcess.open`."""
+    worker = WorkerProcess(spec, threads, {})
+    try:
+        worker.open()
+        yield worker
+    finally:
+        worker.stop()

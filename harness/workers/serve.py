@@ -44,10 +44,12 @@ def serve(pipe: Connection, parent: int) -> None:
             from harness.workers.service import Service
 
             server = Service()
-        from harness.contract import InputError
+        from harness.contract import InputError, UnsupportedError
 
         try:
             answer = ("ok", getattr(server, method)(*arguments))
+        except UnsupportedError as error:
+            answer = ("unsupported", str(error))
         except InputError as error:
             answer = ("input", str(error))
         except Exception as error:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.contract import Backend, BackendConfig, BackendSpec, InputError, KernelClock, KernelSpec, Limits, Plan, Support
+from harness.contract import (
+    Backend,
+    BackendConfig,
+    BackendSpec,
+    InputError,
+    KernelClock,
+    KernelSpec,
+    Limits,
+    Plan,
+    Support,
+    UnsupportedError,
+)
 from harness.hookspecs import hookimpl
 
 
@@ -28,6 +39,7 @@ def breakeven_backends():
         BackendSpec("absent", "strange_backends:Absent", "lacks its engine", 1, extra="absent-extra"),
         BackendSpec("crasher", "strange_backends:Crasher", "aborts when opened", 1),
         BackendSpec("sleepy", "strange_backends:Sleepy", "takes for ever to open", 1),
+        BackendSpec("liar", "strange_backends:Liar", "computes zeros", 1, role="recording"),
         BackendSpec("lost", "strange_nowhere:Nothing", "its module does not exist", 1),
         BackendSpec("unsteady", "strange_backends:Honest", "its environment raises", 1, environment=lambda n: {}[n]),
     ]
@@ -108,12 +120,15 @@ class Naughty(Backend):
         *(KernelSpec(fault, "direct_sparse", fault.replace("_", " ")) for fault in FAULTS),
         KernelSpec("pointwise", "direct_sparse", "1x1 only", Limits(kernel_sizes=((1, 1),))),
         KernelSpec("picky", "direct_sparse", "refuses in prepare"),
+        KernelSpec("choosy", "direct_sparse", "does not take these weights"),
         KernelSpec("also_good", "direct_sparse", "the last one"),
     )
 
     def _prepare(self, request):
         if request.kernel.name == "picky":
             raise InputError("colour is 'grey'; allowed: red")
+        if request.kernel.name == "choosy":
+            raise UnsupportedError(f"choosy does not take density {request.density:.2g}")
         return Shifted(request, self.name, self.threads)
 
     def device(self):
@@ -133,6 +148,14 @@ class Honest(Backend):
 
     def fma_peak(self):
         return 1e12
+
+
+class Liar(Honest):
+    name = "liar"
+    specs = (KernelSpec("do_nothing", "dense", "zeros"),)
+
+    def _prepare(self, request):
+        return Shifted(request, self.name, self.threads)
 
 
 class Absent(Honest):

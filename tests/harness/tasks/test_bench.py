@@ -60,6 +60,7 @@ def test_a_failed_row_fails_the_run_and_the_rest_goes_on(whole, record):
         ("noisy", "mistrusted", ["spread", "allowed 35%", "noisy"]),
         ("fast_clock", "mistrusted", [re.compile("device events 1000000 us exceed wall time|noisy")]),
         ("picky", "failed", ["colour is 'grey'; allowed: red"]),
+        ("choosy", "unsupported", ["choosy does not take density 0.5"]),
         ("pointwise", "unsupported", ["kernel size 3x3; this kernel does 1x1"]),
     ],
 )
