@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.contract import InputError
+from harness.plugins import check_threads
 from harness.suggest import did_you_mean
+from harness.tasks import REPORTS, TASKS
 
-REPORTS = ("csv", "json", "plots")
 MODELS = ("auto", "paper")
 MOST_PATIENCE_S = 60.0
 
@@ -132,21 +133,14 @@ def as_list(value: Any) -> list[Any]:
 
 def check_config(config: RunConfig) -> None:
     """Raise :class:`InputError` for a value out of range, naming field, value and what is allowed."""
-    for value in as_list(config.density):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 <= value <= 1):
-            raise InputError(f"density is {value!r}; allowed: numbers from 0 to 1 (share of non-zeros)")
-    for value in as_list(config.batch):
-        _whole("batch", value, 1)
-    _whole("threads", config.threads, 1)
-    _whole("measure.repetitions", config.measure.repetitions, 1)
-    _whole("measure.cold", config.measure.cold, 0)
-    _whole("seed", config.seed, 0)
-    check_measure_seconds(config.measure)
+    if config.task not in TASKS:
+        raise InputError(f"task is {config.task!r}; allowed: {', '.join(TASKS)}.{did_you_mean(config.task, TASKS)}")
+    _check_numbers(config)
     if config.problem and config.problems:
         raise InputError("problem and problems are both given; allowed: one of them")
     for value in as_list(config.report):
-        if value not in REPORTS:
-            raise InputError(f"report is {value!r}; allowed: {', '.join(REPORTS)}")
+        if value not in (allowed := REPORTS.get(config.task, ())):
+            raise InputError(f"report is {value!r}; allowed for task={config.task}: {', '.join(allowed) or 'none'}")
     if config.model not in MODELS:
         raise InputError(f"model is {config.model!r}; allowed: {', '.join(MODELS)}")
     if config.options is not None and not isinstance(config.options, dict):
@@ -156,6 +150,22 @@ def check_config(config: RunConfig) -> None:
             raise InputError(f"{name} is empty; allowed: a value, or leave {name}= out")
     if not set(config.job) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"):
         raise InputError(f"job is {config.job!r}; allowed: letters, digits and . _ -")
+
+
+def _check_numbers(config: RunConfig) -> None:
+    """Densities, batch sizes, threads, seed, and how often to measure."""
+    for value in as_list(config.density):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 <= value <= 1):
+            raise InputError(f"density is {value!r}; allowed: numbers from 0 to 1 (share of non-zeros)")
+    if not as_list(config.batch):
+        raise InputError(f"batch is {config.batch!r}; allowed: a whole number or a list of them")
+    for value in as_list(config.batch):
+        _whole("batch", value, 1)
+    check_threads(config.threads)
+    _whole("measure.repetitions", config.measure.repetitions, 1)
+    _whole("measure.cold", config.measure.cold, 0)
+    _whole("seed", config.seed, 0)
+    check_measure_seconds(config.measure)
 
 
 def check_measure_seconds(measure: MeasureConfig) -> None:

@@ -8,8 +8,12 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+
+from harness.config import as_list
 from harness.contract import Row
 from harness.files import write_atomically
+from harness.runs import RunFolder
 
 
 def write_csv(folder: Path, rows: Sequence[Row]) -> Path:
@@ -23,6 +27,12 @@ def write_csv(folder: Path, rows: Sequence[Row]) -> Path:
     path = folder / "rows.csv"
     write_atomically(path, text.getvalue())
     return path
+
+
+def print_csv(report: object, folder: RunFolder, console: Console) -> None:
+    """Write a run's rows where ``report`` asks for csv, and print the path."""
+    if "csv" in as_list(report):
+        console.print(str(write_csv(folder.folder, folder.record.rows)), soft_wrap=True, markup=False)
 
 
 def _flat(row: Row) -> dict[str, object]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.contract import InputError
@@ -31,6 +33,27 @@ def write_atomically(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in ``parent`` for a while; what had to be made of ``parent`` goes again with it, if nothing else came there.
+
+    Raises :class:`InputError` with the operating system's reason.
+    """
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    make_folder(parent)
+    try:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    except OSError as error:
+        raise InputError(f"cannot make a folder in {str(parent)!r}: {error.strerror or error}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            for empty in made:
+                empty.rmdir()
 
 
 def make_folder(path: Path) -> None:

@@ -22,6 +22,8 @@ from harness.suggest import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 BLOCK_VARIABLE = "BREAKEVEN_BLOCK_PLUGINS"
+OWN = "breakeven"
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,23 @@ class PluginHost:
             raise InputError(f"backend {name!r} cannot be used: {self._loaded[name].error}")
         raise InputError(f"unknown backend {name!r}; installed: {', '.join(specs)}.{did_you_mean(name, specs)}")
 
+    def default_backend(self) -> str:
+        """The backend that is measured where none is named: one that declares itself the default, ours before a stranger's.
+
+        Raises :class:`InputError` when there is none.
+        """
+        found = [(info.distribution != OWN, spec.name) for info in self.plugins() for spec in info.specs if spec.default]
+        if not found:
+            raise self.no_backend()
+        return min(found)[1]
+
+    def no_backend(self) -> InputError:
+        """What to say where no backend is named."""
+        return InputError(f"no backend is given; allowed: backend=NAME with one of {', '.join(self.specs())}")
+
     def open(self, name: str, threads: int = 1, **options: object) -> Backend:
         """Open a backend; raises :class:`InputError` for unknown names, options or a missing engine."""
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise InputError(f"threads is {threads!r}; allowed: a whole number of at least 1")
+        check_threads(threads)
         spec = self.spec(name)
         config = build_config(spec, options)
         factory = self.factory(spec)
@@ -173,10 +188,16 @@ class PluginHost:
             raise InputError(f"backend name {backend!r} is taken by plugin {owners[0]!r}")
 
 
+def check_threads(threads: object) -> None:
+    """Raise :class:`InputError` unless ``threads`` is a number of threads that a process can start."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise InputError(f"threads is {threads!r}; allowed: a whole number from 1 to {MOST_THREADS}")
+
+
 def _precedence(entry_point: importlib.metadata.EntryPoint) -> tuple[str, bool, str]:
     """By name; of two with one name our own comes first, so that nobody replaces it unseen."""
     owner = _label(entry_point)[0]
-    return entry_point.name, owner != "breakeven", owner
+    return entry_point.name, owner != OWN, owner
 
 
 def _label(entry_point: importlib.metadata.EntryPoint) -> tuple[str, str]:

@@ -29,5 +29,6 @@ def breakeven_backends() -> list[BackendSpec]:
             summary="C kernels: direct sparse convolution without lowering, and its dense sibling",
             contract=1,
             config=CpuConfig,
+            default=True,
         )
     ]

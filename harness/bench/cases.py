@@ -60,7 +60,7 @@ def build_cases(config: RunConfig) -> tuple[Case, ...]:
     cases = tuple(
         _case(layer, layer.problem.with_batch(batch), layer.density if density is None else float(density), source, config)
         for layer in layers
-        for batch in ([layer.problem.mb] if config.batch in (1, None) else as_list(config.batch))
+        for batch in batches(layer, config)
         for density in densities
     )
     if all(case.skipped for case in cases):
@@ -68,6 +68,11 @@ def build_cases(config: RunConfig) -> tuple[Case, ...]:
             f"nothing to measure: {cases[0].layer.name}: {cases[0].skipped}; give density=, for example density=[0.05,0.1,0.3]"
         )
     return cases
+
+
+def batches(layer: Layer, config: RunConfig) -> list[int]:
+    """The batch sizes at which to measure ``layer``; the default of 1 leaves a problem its own."""
+    return [layer.problem.mb] if config.batch == 1 else as_list(config.batch)
 
 
 def _case(layer: Layer, problem: Problem, density: float | None, source: WeightSource, config: RunConfig) -> Case:

@@ -40,39 +40,49 @@ def microseconds(seconds: float | None) -> str:
 
 def print_table(console: Console, rows: Sequence[Row], chosen: str) -> None:
     """Print the chosen backend's rows; the other engines appear as the baseline that they are."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("layer", "problem", *_COLUMNS):
-        table.add_column(name, justify="left" if name in ("layer", "problem", "by", "kernel", "status") else "right", overflow="fold")
-    for row in rows:
-        if row.backend == chosen and row.status != "skipped":
-            table.add_row(*map(escape, _cells(row)[:-1]), _cells(row)[-1], style="dim" if row.status == "unsupported" else None)
-    console.print(table)
+    mine = [row for row in rows if row.backend == chosen and row.status != "skipped"]
+    if mine:
+        console.print(_table(mine))
     for line in _totals(rows, chosen):
         console.print(line, soft_wrap=True, markup=False)
-    for line in _notes(rows):
+    for line in _notes(rows, chosen):
         console.print(line, soft_wrap=True)
 
 
-_COLUMNS = ("density", "dense us", "by", "kernel", "us", "speed-up", "over SGEMM", "projected", "useful GFLOP/s", "of peak", "status")
+_WORDS = ("layer", "problem", "by", "kernel", "status")
+_OPTIONAL = ("over SGEMM", "projected")
 
 
-def _cells(row: Row) -> list[str]:
-    share = f"{row.useful_gflops / row.peak_gflops:.0%}" if row.useful_gflops and row.peak_gflops else "-"
-    return [
-        row.layer,
-        short_problem(row.problem),
-        "-" if row.density is None else f"{row.density:.3f}",
-        microseconds(row.baseline.end_to_end_s) if row.baseline else "-",
-        f"{row.baseline.backend} {row.baseline.kernel}" if row.baseline else "-",
-        _kernel(row),
-        microseconds(row.end_to_end_s),
-        _times(row.speedup),
-        _times(row.paper_speedup),
-        _times(row.projected_speedup),
-        f"{row.useful_gflops:.1f}" if row.useful_gflops is not None else "-",
-        share,
-        f"[{STATUS_STYLES[row.status]}]{row.status}[/]",
-    ]
+def _table(rows: Sequence[Row]) -> Table:
+    """A line a row; columns that only some runs have are left out where they would be empty."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    lines = [_cells(row) for row in rows]
+    names = [name for name in lines[0] if name not in _OPTIONAL or any(cells[name] != "-" for cells in lines)]
+    for name in names:
+        table.add_column(name, justify="left" if name in _WORDS else "right", overflow="fold")
+    for row, cells in zip(rows, lines, strict=True):
+        shown = cells | {name: escape(cell) for name, cell in cells.items() if name != "status"}
+        table.add_row(*(shown[name] for name in names), style="dim" if row.status == "unsupported" else None)
+    return table
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """What each column says of ``row``."""
+    return {
+        "layer": row.layer,
+        "problem": short_problem(row.problem),
+        "density": "-" if row.density is None else f"{row.density:.3f}",
+        "dense us": microseconds(row.baseline.end_to_end_s) if row.baseline else "-",
+        "by": f"{row.baseline.backend} {row.baseline.kernel}" if row.baseline else "-",
+        "kernel": _kernel(row),
+        "us": microseconds(row.end_to_end_s),
+        "speed-up": _times(row.speedup),
+        "over SGEMM": _times(row.paper_speedup),
+        "projected": _times(row.projected_speedup),
+        "useful GFLOP/s": f"{row.useful_gflops:.1f}" if row.useful_gflops is not None else "-",
+        "of peak": f"{row.useful_gflops / row.peak_gflops:.0%}" if row.useful_gflops and row.peak_gflops else "-",
+        "status": f"[{STATUS_STYLES[row.status]}]{row.status}[/]",
+    }
 
 
 def _kernel(row: Row) -> str:
@@ -117,13 +127,14 @@ def _ratio(pairs: Sequence[tuple[Row, Baseline]], name: str) -> str:
     return f"{theirs / ours:.2f}x over {name} ({len(pairs)} rows together; geometric mean {mean:.2f}x)"
 
 
-def _notes(rows: Sequence[Row]) -> Iterator[str]:
-    """What was skipped, in one line a reason; what failed or is not to be trusted, one line each."""
-    skipped = [row for row in rows if row.status == "skipped"]
-    for reason in dict.fromkeys(row.reason for row in skipped):
-        names = [row.layer for row in skipped if row.reason == reason]
-        shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        yield f"[dim]skipped[/] {escape(shown)}: {escape(reason)}"
+def _notes(rows: Sequence[Row], chosen: str) -> Iterator[str]:
+    """What was skipped or is unsupported, in one line a reason; what failed or is not to be trusted, one line each."""
+    for status in ("skipped", "unsupported"):
+        left_out = [row for row in rows if row.status == status and row.backend == chosen]
+        for kernel, reason in dict.fromkeys((row.kernel, row.reason) for row in left_out):
+            names = list(dict.fromkeys(row.layer for row in left_out if (row.kernel, row.reason) == (kernel, reason)))
+            shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+            yield f"[dim]{status}[/] {escape(f'{kernel} on {shown}' if kernel else shown)}: {escape(reason)}"
     for row in rows:
         if row.status in ("failed", "mistrusted"):
             yield f"[{STATUS_STYLES[row.status]}]{row.status}[/] {escape(f'{row.layer} {row.backend} {row.kernel}: {row.reason}')}"

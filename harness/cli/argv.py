@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-DEFAULT_BACKEND = "cpu"
 HELP_FLAGS = ("--help", "-h", "--hydra-help", "--info", "-i", "--shell-completion", "-sc")
 BACKEND_TASKS = ("bench", "breakeven", "calibrate", "project", "validate", "prune")
 PRUNE_DEFAULTS = {"net": "alexnet_small", "dataset": "shapes", "pruner": "gmp", "guide": "gsl"}
@@ -14,7 +13,7 @@ _OPEN = ("options.", "weights.layers.")
 _YAML = re.compile(r"\.ya?ml$")
 
 
-def rewrite(arguments: Sequence[str]) -> list[str]:
+def rewrite(arguments: Sequence[str], default_backend: Callable[[], str]) -> list[str]:
     """Accept what people type.
 
     A plus never matters: Hydra needs one before ``backend`` (not in its defaults list) and before new keys of
@@ -29,7 +28,7 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     chosen = any(word.startswith(("+backend=", "resume=")) and word != "resume=" for word in flat)
     asks = any(word in HELP_FLAGS or (word.startswith("resume=") and word != "resume=") for word in flat)
     if task in BACKEND_TASKS and not chosen and not asks:
-        flat.append(f"+backend={DEFAULT_BACKEND}")
+        flat.append(f"+backend={default_backend()}")
     if pruning and not asks and not any(word.startswith("+experiment=") for word in flat):
         flat += [f"+{key}={name}" for key, name in PRUNE_DEFAULTS.items() if not any(word.startswith(f"+{key}=") for word in flat)]
     return flat

@@ -89,7 +89,7 @@ def typed(config: DictConfig) -> RunConfig:
         raise InputError(explain(error, ())) from None
     result: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
     if result.backend is None and result.task in BACKEND_TASKS:
-        raise InputError(f"no backend is given; allowed: backend=NAME with one of {', '.join(host().specs())}")
+        raise host().no_backend()
     check_config(result)
     return result
 

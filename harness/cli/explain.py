@@ -80,7 +80,8 @@ def _unknown_option(group: str, name: str, options: Sequence[str]) -> str:
             host().spec(name)
         except InputError as error:
             return str(error)
-    return f"unknown {group} {name!r}; allowed: {', '.join(options)}.{did_you_mean(name, options)}"
+    allowed = ", ".join(options) + (", or the path of a file ending in .yaml" if group == "network" else "")
+    return f"unknown {group} {name!r}; allowed: {allowed}.{did_you_mean(name, options)}"
 
 
 def _refused(word: str, cause: str) -> str:
@@ -99,12 +100,20 @@ def _unknown_key(key: str, overrides: Sequence[str]) -> str:
     last = key.rpartition(".")[2]
     words = (word.partition("=")[0].lstrip("+~") for word in overrides)
     word = next((word for word in words if word.rpartition(".")[2] == last), key)
+    if word.partition(".")[0] == "hydra":
+        return f"unknown key {word!r}; allowed: Hydra's own settings (--hydra-help)"
     parent = word.rpartition(".")[0]
     known = _keys_below(parent, overrides)
     if not known:
         word, last, parent = word.partition(".")[0], word.partition(".")[0], ""
         known = list(RunConfig.__dataclass_fields__)
-    return f"unknown key {word!r}; allowed: {', '.join(f'{parent}.{k}' if parent else k for k in known)}.{did_you_mean(last, known)}"
+    return f"unknown key {word!r}; allowed: {', '.join(f'{parent}.{k}' if parent else k for k in known)}.{_meant(parent, last, known)}"
+
+
+def _meant(parent: str, last: str, known: Sequence[str]) -> str:
+    """The suggestion with its parent, so that it can be typed as it stands."""
+    full = [f"{parent}.{name}" for name in known] if parent else known
+    return did_you_mean(f"{parent}.{last}" if parent else last, full)
 
 
 def _keys_below(parent: str, overrides: Sequence[str]) -> list[str]:

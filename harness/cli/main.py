@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -13,8 +12,10 @@ from types import FrameType
 import harness
 from harness.cli.argv import HELP_FLAGS, quote, rewrite
 from harness.contract import BreakevenError, InputError
+from harness.files import scratch_folder
+from harness.plugins import host
 from harness.suggest import did_you_mean
-from harness.tasks import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, TASKS
+from harness.tasks import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, EXIT_ROW_FAILED, TASKS
 
 _HYDRA_FLAGS = (*HELP_FLAGS, "--cfg", "-c")
 _SWEEP_FLAGS = ("--multirun", "-m")
@@ -29,9 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background with it ignored
     try:
-        return _dispatch(rewrite(words))
+        return _dispatch(rewrite(words, host().default_backend))
     except BreakevenError as error:
         print(f"breakeven: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except MemoryError as error:
+        print(f"breakeven: not enough memory: {error or 'the system refused'}; allowed: a smaller problem or batch", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("breakeven: interrupted", file=sys.stderr)
@@ -42,7 +46,7 @@ def _dispatch(words: list[str]) -> int:
     from harness.cli.compose import compose_job, register, register_parts, resumed_job
 
     register()
-    if "task=prune" in words:
+    if "task=prune" in words or any(word in HELP_FLAGS for word in words):
         register_parts()
     overrides = [word for word in words if not word.startswith("-")]
     if any(word in _HYDRA_FLAGS or word.startswith("--cfg=") for word in words):
@@ -63,25 +67,30 @@ def run_task(config: object) -> int:
     from harness.config import RunConfig
 
     assert isinstance(config, RunConfig)
-    if config.task not in TASKS:
-        raise InputError(f"task is {config.task!r}; allowed: {', '.join(TASKS)}.{did_you_mean(config.task, TASKS)}")
     module, _, function = TASKS[config.task].partition(":")
     code: int = getattr(importlib.import_module(module), function)(config)
     return code
 
 
 def _sweep(words: list[str]) -> int:
-    """Check every job, then let Hydra run them; its own files go to a folder that is removed."""
+    """Check every job, then let Hydra run them; a job that ends without an exit code has failed.
+
+    Hydra's own files go to a folder under ``results``, which every machine of a sweep sees; it is removed.
+    """
     from harness.cli.compose import compose_job, expand
 
     own = ("hydra.", "hydra/")
-    for job in expand([word for word in words if not word.startswith("-") and not word.lstrip("+").startswith(own)]):
-        if any(word.startswith("resume=") for word in job):
-            raise InputError("resume goes on with one run; allowed: resume=PATH without a sweep")
-        compose_job(job)
-    with tempfile.TemporaryDirectory(prefix="breakeven-sweep-") as scratch:
-        _through_hydra([*words, f"hydra.sweep.dir={quote(scratch)}"])
-        return max((int(file.read_text()) for file in Path(scratch).glob("*.code")), default=EXIT_OK)
+    jobs = expand([word for word in words if not word.startswith("-") and not word.lstrip("+").startswith(own)])
+    if any(word.startswith("resume=") for job in jobs for word in job):
+        raise InputError("resume goes on with one run; allowed: resume=PATH without a sweep")
+    configs = [compose_job(job) for job in jobs]
+    results = Path(configs[0].results).expanduser()
+    with scratch_folder(results, ".sweep-") as scratch:
+        _through_hydra([*words, f"hydra.sweep.dir={quote(str(scratch.absolute()))}"])
+        codes = [int(file.read_text()) for file in scratch.glob("*.code")]
+    if lost := max(0, len(jobs) - len(codes)):
+        print(f"breakeven: {lost} of {len(jobs)} jobs ended without a result", file=sys.stderr)
+    return max([*codes, EXIT_ROW_FAILED if lost else EXIT_OK])
 
 
 def _through_hydra(words: list[str]) -> int:

@@ -14,4 +14,7 @@ TASKS = {
     "doctor": "harness.tasks.doctor:run",
 }
 
+REPORTS = {"bench": ("csv",), "validate": ("csv", "plots"), "project": ("plots",)}
+"""What ``report=`` can ask of a task beside its table and record."""
+
 EXIT_OK, EXIT_ROW_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130

@@ -10,8 +10,8 @@ from harness.bench.cases import Case, build_cases, coverage
 from harness.bench.race import race
 from harness.bench.rows import make_rows, skipped_row
 from harness.bench.table import print_table
-from harness.config import RunConfig, as_list
-from harness.export import write_csv
+from harness.config import RunConfig
+from harness.export import print_csv
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
 from harness.tasks.session import Session, run_session
@@ -34,8 +34,7 @@ def _conclude(config: RunConfig, folder: RunFolder, console: Console) -> int:
     """Print the table and export; a failed row is a failed run."""
     rows = folder.record.rows
     print_table(console, rows, str(config.backend["name"]))
-    if "csv" in as_list(config.report):
-        console.print(str(write_csv(folder.folder, rows)), soft_wrap=True, markup=False)
+    print_csv(config.report, folder, console)
     return EXIT_ROW_FAILED if any(row.status == "failed" for row in rows) else EXIT_OK
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.bench.breakeven import STEPS, BreakEven, as_json, find_break_even
-from harness.bench.cases import choose_layers
-from harness.config import RunConfig, as_list
+from harness.bench.cases import batches, choose_layers
+from harness.config import RunConfig
 from harness.contract import BreakevenError, InputError, KernelSpec, Problem
 from harness.modelling.patience import patient, watch
 from harness.modelling.store import find
@@ -48,7 +49,7 @@ def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
     for number, layer in enumerate(layers, 1):
         session.describe(layer.name)
         for kernel in kernels:
-            for batch in as_list(config.batch):
+            for batch in batches(layer, config):
                 key = f"{layer.name} mb{batch} {kernel.name}"
                 if key in finished:
                     continue
@@ -89,7 +90,7 @@ def _conclude(folder: RunFolder, console: Console) -> int:
     for name in ("layer", "dense us", "by", "break-even sparsity", "bracket", "projected", "note"):
         table.add_column(name, justify="right" if name in ("dense us", "break-even sparsity", "projected") else "left")
     for key, entry in found.items():
-        table.add_row(key, *_cells(entry))
+        table.add_row(*map(escape, (key, *_cells(entry))))
     console.print(table)
     known = [entry["sparsity"] for entry in found.values() if entry.get("sparsity") is not None]
     if known:

@@ -7,6 +7,7 @@ from functools import partial
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
@@ -89,4 +90,4 @@ def _print_kernels(console: Console, kernels: Sequence[ModelledKernel], failed: 
         if kernel.left_out:
             console.print(f"{kernel.name}: {kernel.left_out} probes left out, another program used the core meanwhile", markup=False)
     for name, reason in failed.items():
-        console.print(f"[red]not calibrated[/] {name}: {reason}")
+        console.print(f"[red]not calibrated[/] {name}: {escape(reason)}")

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
-from harness.bench.cases import choose_layers
+from harness.bench.cases import batches, choose_layers
 from harness.bench.contenders import open_team
 from harness.bench.table import microseconds, short_problem
 from harness.config import RunConfig, as_list
@@ -63,7 +64,7 @@ def run(config: RunConfig) -> int:
     console = out()
     for source in open_sources(config):
         console.print(_title(source), soft_wrap=True, markup=False)
-        problems = [(layer.name, layer.problem.with_batch(batch)) for layer in layers for batch in as_list(config.batch)]
+        problems = [(layer.name, layer.problem.with_batch(batch)) for layer in layers for batch in batches(layer, config)]
         console.print(_table(source, problems, densities))
         if "plots" in as_list(config.report):
             console.print(str(_plot(source, problems, config)), soft_wrap=True, markup=False)
@@ -129,7 +130,7 @@ def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: S
         dense, found = source.dense(problem), source.useful_range(problem)
         projections = [source.project(problem, density) for density in densities]
         table.add_row(
-            name,
+            escape(name),
             short_problem(str(problem)),
             microseconds(dense.seconds),
             dense.name,

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from harness.bench.contenders import Field, open_field
 from harness.config import RunConfig
-from harness.console import err, out
+from harness.console import counted, err, out
 from harness.contract import BreakevenError, Hardware, InputError, Record
 from harness.machine import cpu_model, describe_machine, own_versions
 from harness.plugins import host
@@ -148,12 +148,13 @@ def _versions(field: Field) -> dict[str, str]:
 def _header(config: RunConfig, field: Field, machine: Mapping[str, object], covered: str) -> str:
     """First line: machine, backend and device, threads, coverage; then who could not take part."""
     device = field.chosen.description.device if field.chosen.description else "?"
-    where = f"{machine['cpu']}, {machine['cores']} cores"
-    line = f"{where} | backend {field.chosen.spec.name} on {device} | {config.threads} thread(s) | {covered}"
+    cores = int(str(machine["cores"]))
+    where = f"{machine['cpu']}, {counted(cores, 'core')} allowed"
+    line = f"{where} | backend {field.chosen.spec.name} on {device} | {counted(config.threads, 'thread')} | {covered}"
     dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals) or "none"
     lines = [line, f"dense baselines: {dense}"]
-    if config.threads > int(str(machine["cores"])):
-        lines.append(f"threads={config.threads} share {machine['cores']} core(s): times tell of the sharing, not of the kernels")
+    if config.threads > cores:
+        lines.append(f"{counted(config.threads, 'thread')} share {counted(cores, 'core')}: times tell of the sharing, not of the kernels")
     plain = [name for name, reason in field.absent.items() if "is not installed" in reason]
     lines += [f"not installed: {', '.join(plain)} (task=doctor says what each needs)"] if plain else []
     lines += [f"not here: {name}: {reason}" for name, reason in field.absent.items() if name not in plain]

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from harness.bench.cases import Case, case_at, choose_layers
+from harness.bench.cases import Case, batches, case_at, choose_layers
 from harness.bench.entry import Entry
 from harness.bench.race import race
 from harness.bench.rows import make_rows
 from harness.bench.table import microseconds
 from harness.config import RunConfig, as_list
 from harness.contract import InputError
+from harness.export import print_csv
 from harness.modelling.comparison import Comparison
 from harness.modelling.patience import doubt, patient, watch
 from harness.modelling.store import ModelledKernel, load_all
@@ -38,9 +40,10 @@ def run(config: RunConfig) -> int:
     if not source.takes_density:
         raise InputError("task=validate varies the density; allowed: weights=random")
     densities = [float(d) for d in as_list(config.density)] or list(DENSITIES)
-    batches = as_list(config.batch)
-    cases = [case_at(layer, batch, density, source, config) for layer in layers for batch in batches for density in densities]
-    covered = f"{len(layers)} convolutions x {len(batches)} batch sizes x {len(densities)} densities"
+    cases = [
+        case_at(layer, batch, density, source, config) for layer in layers for batch in batches(layer, config) for density in densities
+    ]
+    covered = f"{len(cases)} cases: {len(layers)} convolutions at {len(densities)} densities"
     return run_session(config, covered, len(cases), lambda session: _measure(cases, session), _conclude)
 
 
@@ -92,13 +95,14 @@ def _conclude(folder: RunFolder, console: Console) -> int:
         worst = mine[-1]
         case = f"{worst.layer} mb{worst.batch} density {worst.density:.2g}"
         errors = [f"{statistics.median(c.error for c in mine):.1%}", f"{mine[int(0.9 * (len(mine) - 1))].error:.1%}", f"{worst.error:.0%}"]
-        table.add_row(kernel, str(len(mine)), *errors, case, microseconds(worst.measured_s), microseconds(worst.projected_s))
+        table.add_row(kernel, str(len(mine)), *errors, escape(case), microseconds(worst.measured_s), microseconds(worst.projected_s))
     console.print(table)
     if doubts := [c.doubt for c in everything if c.doubt]:
         console.print(
             f"{len(doubts)} of {len(everything)} comparisons left out after two attempts, the first since {doubts[0]}", markup=False
         )
     _print_decisions(console, found)
+    print_csv(folder.record.config.get("report"), folder, console)
     if found and "plots" in as_list(folder.record.config.get("report")):
         for path in draw(folder.folder, found, folder.record):
             console.print(str(path), soft_wrap=True, markup=False)
@@ -127,4 +131,4 @@ def _print_decisions(console: Console, found: Sequence[Comparison]) -> None:
             f"decisions sparse or dense: {agreed} of {total} agree ({agreed / total:.0%}), {ties} within the {TIE_BAND - 1:.0%} tie band"
         )
     for line in wrong:
-        console.print(f"[yellow]differs[/] {line}")
+        console.print(f"[yellow]differs[/] {escape(line)}")

@@ -20,7 +20,6 @@ ALLOWED = {
 LATE = {"harness": "gsl"}
 FRAMEWORK = ("harness", "perfmodel", "gsl")
 OTHER_MEANING = {
-    ("harness/cli/argv.py", "cpu"),  # the default: Hydra's defaults list may not hold it, or "+backend=" would be refused
     ("harness/machine.py", "cpu"),  # the processor's name in a record
     ("harness/tasks/doctor.py", "cpu"),
     ("harness/tasks/session.py", "cpu"),

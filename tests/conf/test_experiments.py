@@ -11,6 +11,7 @@ import pytest
 import conf
 from harness.cli.argv import rewrite
 from harness.cli.compose import compose_job, expand, register, register_parts
+from harness.plugins import host
 
 EXPERIMENTS = sorted((Path(conf.__file__).parent / "experiment").glob("*.yaml"))
 COMMANDS = [(file.stem, line) for file in EXPERIMENTS for line in re.findall(r"#   python -m harness -m (.*)", file.read_text())]
@@ -20,7 +21,7 @@ COMMANDS = [(file.stem, line) for file in EXPERIMENTS for line in re.findall(r"#
 def test_the_commands_of_an_experiment_compose(name, line):
     register()
     register_parts()
-    words = rewrite(shlex.split(line.partition("&&")[0]))
+    words = rewrite(shlex.split(line.partition("&&")[0]), host().default_backend)
     for job in expand(words):
         config = compose_job(job)
         assert config.task == "prune" and f"+experiment={name}" in words

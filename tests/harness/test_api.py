@@ -33,7 +33,7 @@ def test_the_printed_example(rng):
     ("call", "words"),
     [
         (lambda: harness.open_backend("cup"), "unknown backend 'cup'; installed: .*cpu.*Did you mean 'cpu'"),
-        (lambda: harness.open_backend("cpu", threads=0), "threads is 0; allowed: a whole number of at least 1"),
+        (lambda: harness.open_backend("cpu", threads=0), "threads is 0; allowed: a whole number from 1 to 1024"),
         (lambda: harness.open_backend("reference", colour="red"), "backend 'reference' has no option 'colour'"),
         (lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), 1.5, harness.open_backend("cpu")), "density"),
         (lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), 0.5, harness.open_backend("cpu"), "x"), "no kernel 'x'; allowed"),

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from harness.contract import InputError
-from harness.files import write_atomically
+from harness.files import scratch_folder, write_atomically
 
 
 def test_writes_and_replaces(tmp_path):
@@ -47,3 +47,15 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
         write_atomically(tmp_path / "file" / "x", "new")
+
+
+def test_a_scratch_folder_goes_and_what_was_made_for_it(tmp_path):
+    with scratch_folder(tmp_path / "a" / "b", ".x-") as folder:
+        (folder / "file").write_text("")
+        assert folder.parent == tmp_path / "a" / "b"
+    assert list(tmp_path.iterdir()) == []
+    with scratch_folder(tmp_path / "a", ".x-") as folder:
+        (tmp_path / "a" / "kept").write_text("")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]
+    with pytest.raises(InputError, match="cannot make the folder"), scratch_folder(tmp_path / "a" / "kept" / "b", ".x-"):
+        pass

@@ -69,6 +69,13 @@ def test_a_good_plugin(make_host):
     assert isinstance(host.open("able", 2), Able) and host.open("able", 2).threads == 2
 
 
+def test_the_default_backend_is_the_one_that_says_so(make_host):
+    host = make_host(a=[spec("a")], b=[spec("b", default=True)], c=[spec("c", default=True)])
+    assert host.default_backend() == "b"
+    with pytest.raises(InputError, match=r"no backend is given; allowed: backend=NAME with one of a$"):
+        make_host(a=[spec("a")]).default_backend()
+
+
 def raises():
     raise OSError("libfoo.so: cannot open")
 
@@ -167,7 +174,7 @@ def test_blocked(make_host, monkeypatch):
         ("unable", 1, {}, r"backend 'unable' is not available here: no such device \(pip install 'breakeven\[gpu\]'\)"),
         ("lost", 1, {}, "backend 'lost' cannot be loaded from 'no_such_module:X': ModuleNotFoundError"),
         ("odd", 1, {}, "'builtins:int' is not a subclass of harness.Backend"),
-        ("able", 0, {}, "threads is 0; allowed: a whole number of at least 1"),
+        ("able", 0, {}, "threads is 0; allowed: a whole number from 1 to 1024"),
         ("able", True, {}, "threads is True"),
         ("able", 1, {"colour": 1}, "backend 'able' has no option 'colour'; allowed: none"),
     ],

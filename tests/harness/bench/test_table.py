@@ -31,6 +31,12 @@ def test_the_chosen_backends_rows_with_all_columns():
         assert cell in line
 
 
+def test_no_empty_column_and_no_empty_table():
+    assert "over SGEMM" not in printed(row()) and "projected" not in printed(row())
+    assert "over SGEMM" in printed(row(paper_speedup=7.0), row()) and "7.00x" in printed(row(paper_speedup=7.0))
+    assert printed() == "" and "dense us" not in printed(row(status="skipped", reason="no density"))
+
+
 def test_an_inexact_kernel_is_shown_with_its_error():
     text = printed(row(kernel="tucker2", approximation_error=0.0821), row("b", kernel="tucker2", approximation_error=0.04))
     assert "tucker2 (error 8.2%)" in text and "tucker2 (error 4.0%)" in text

@@ -9,7 +9,7 @@ from harness.cli.argv import quote, rewrite
 @pytest.mark.parametrize(
     ("typed", "read"),
     [
-        ([], ["+backend=cpu"]),
+        ([], ["+backend=best"]),
         (["backend=x"], ["+backend=x"]),
         (["+backend=x"], ["+backend=x"]),
         (["++backend=x"], ["+backend=x"]),
@@ -28,7 +28,7 @@ from harness.cli.argv import quote, rewrite
     ],
 )
 def test_rewrite(typed, read):
-    assert rewrite(typed) == read
+    assert rewrite(typed, lambda: "best") == read
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import pytest
 
 from harness.cli.argv import rewrite
 from harness.cli.compose import compose_job, expand, register
+from harness.config import RunConfig
+from harness.plugins import host
 
 QUICK = ("baselines=none", "measure.repetitions=1", "measure.cold=0")
 
 
 def composed(*words):
     register()
-    return compose_job(rewrite(words))
+    return compose_job(rewrite(words, host().default_backend))
 
 
 def test_the_default_job():
@@ -125,7 +127,7 @@ def test_a_run_from_another_machine_is_not_mixed_with_this_one(call, tmp_path):
 def test_help_names_keys_and_groups(command, flag):
     result = command(flag)
     assert result.returncode == 0 and not result.stderr
-    for word in ("density", "weights", "network: ", "alexnet", "reference", "naughty", "resume"):
+    for word in (*RunConfig.__dataclass_fields__, "network: ", "alexnet", "reference", "naughty", "pruner: ", "gmp", "guide: "):
         assert word in result.stdout
     assert list(command.folder.iterdir()) == []
 
