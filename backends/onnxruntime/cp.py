@@ -85,7 +85,7 @@ def factorise(weight: Double, rank: int, error: float = 0.0, start: Cp | None = 
 
 
 def within(weight: Double, problem: Problem, error: float) -> Cp:
-    """The fewest terms found whose relative error is at most ``error``: bisection, at most ``MOST_TRIES`` factorisations and ``SEARCH_WORK``.
+    """The fewest terms found whose relative error is at most ``error``: bisection, at most ``MOST_TRIES`` of them within ``SEARCH_WORK``.
 
     Where no chain with less arithmetic than the dense convolution is found, the singular vectors of the taps answer.
     """
