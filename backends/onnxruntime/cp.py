@@ -69,10 +69,12 @@ def by_taps(weight: Double) -> Cp:
 
 def factorise(weight: Double, rank: int, error: float = 0.0, start: Cp | None = None) -> Cp:
     """``rank`` terms by alternating least squares; it stops early at ``error`` (relative), or where that is out of reach."""
+    if not weight.any():
+        return Cp(*(np.zeros((len(weight), size, rank)) for size in weight.shape[1:]))
     found = (start or by_taps(weight)).cut(rank)
     norm = float(np.linalg.norm(weight))
     before, sweeps = math.inf, int(min(SWEEPS, max(LEAST_SWEEPS, WORK // _sweep_work(weight, rank))))
-    for sweep in range(sweeps if norm else 0):
+    for sweep in range(sweeps):
         parts = [_sweep(part, [factor[g] for factor in found]) for g, part in enumerate(weight)]
         found = Cp(*(np.stack(factors) for factors in zip(*parts, strict=True)))
         now = float(np.linalg.norm(found.weight() - weight)) / norm

@@ -12,12 +12,14 @@ from backends.onnxruntime.model import Link
 from backends.onnxruntime.tucker import Double
 from harness.contract import InputError, KernelSpec, PlanRequest, Problem
 from harness.contract.plan import Array
+from perfmodel.methods.low_rank import ranks_at
 
 DEFAULT_ERROR = 0.1
 LEAST_ERROR = 1e-5
 _RTOL = 1e-4
 _NOISE = 1e-7
-_ERROR = f"relative Frobenius error of the weights not to exceed, {LEAST_ERROR:g} to below 1 (default {DEFAULT_ERROR:g}); not beside rank"
+_ERROR = f"relative Frobenius error of the weights not to exceed, {LEAST_ERROR:g} to below 1 (default {DEFAULT_ERROR:g}); alone"
+_SHARE = "ranks as a share of the full ones, above 0 to 1; alone"
 
 TUCKER2 = KernelSpec(
     "tucker2",
@@ -25,7 +27,12 @@ TUCKER2 = KernelSpec(
     "Tucker-2 factors of the weights as Conv nodes: 1x1, kh x kw, 1x1",
     exact=False,
     rtol=_RTOL,
-    options={"rank": "input and output channels between the 1x1 convolutions, of one group: a whole number or a pair", "error": _ERROR},
+    model="low_rank/tucker2",
+    options={
+        "rank": "input and output channels between the 1x1 convolutions, of one group: a whole number or a pair",
+        "error": _ERROR,
+        "share": _SHARE,
+    },
 )
 CP = KernelSpec(
     "cp",
@@ -33,7 +40,8 @@ CP = KernelSpec(
     "CP factors of the weights as Conv nodes: 1x1, kh x 1 and 1 x kw a channel, 1x1",
     exact=False,
     rtol=_RTOL,
-    options={"rank": "channels between the 1x1 convolutions, of one group: a whole number", "error": _ERROR},
+    model="low_rank/cp",
+    options={"rank": "channels between the 1x1 convolutions, of one group: a whole number", "error": _ERROR, "share": _SHARE},
 )
 
 
@@ -46,29 +54,37 @@ class Chain(NamedTuple):
 
 
 def make_chain(request: PlanRequest) -> Chain:
-    """Factorise the request's weights; raises :class:`InputError` for a wrong ``rank`` or ``error``."""
-    p, error = request.problem, _error(request.options)
+    """Factorise the request's weights; raises :class:`InputError` for a wrong ``rank``, ``share`` or ``error``."""
+    p = request.problem
     weight = request.weight.astype(np.float64).reshape(p.g, p.oc // p.g, p.ic // p.g, p.kh, p.kw)
+    ranks, error = _ranks(request), _error(request.options)
     if request.kernel.name == CP.name:
-        most = min(p.oc, p.ic) // p.g * p.kh * p.kw
-        if "rank" in request.options:
-            terms = cp.factorise(weight, _whole(request.options["rank"], (request.options["rank"],), (most,))[0])
-        else:
-            terms = cp.within(weight, p, error)
+        terms = cp.factorise(weight, ranks[0]) if ranks else cp.within(weight, p, error)
         return _cp_chain(p, cp.Cp(*map(_single, terms)))
-    if "rank" in request.options:
-        rank = request.options["rank"]
-        pair = tuple(rank) if isinstance(rank, list | tuple) else (rank, rank)
-        ranks = _whole(rank, pair, (p.ic // p.g, p.oc // p.g))
-    else:
-        ranks = tucker.smallest_ranks(weight, p, error)
+    ranks = ranks or tucker.smallest_ranks(weight, p, error)
     return _tucker_chain(p, tucker.Tucker2(*map(_single, tucker.factorise(weight, *ranks))))
+
+
+def _ranks(request: PlanRequest) -> tuple[int, ...]:
+    """The ranks that ``rank`` or ``share`` ask for; empty where the error decides."""
+    p, options, form = request.problem, request.options, request.kernel.name
+    if len(given := [name for name in ("rank", "share", "error") if name in options]) > 1:
+        raise InputError(f"{' and '.join(f'{name} is {options[name]!r}' for name in given)}; allowed: one of them")
+    if "share" in options:
+        share = options["share"]
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InputError(f"share is {share!r}; allowed: a number above 0, at most 1")
+        return ranks_at(form, p, float(share))
+    if "rank" not in options:
+        return ()
+    rank = options["rank"]
+    if form == CP.name:
+        return _whole(rank, (rank,), (min(p.oc, p.ic) // p.g * p.kh * p.kw,))
+    return _whole(rank, tuple(rank) if isinstance(rank, list | tuple) else (rank, rank), (p.ic // p.g, p.oc // p.g))
 
 
 def _error(options: Mapping[str, Any]) -> float:
     error = options.get("error", DEFAULT_ERROR)
-    if "error" in options and "rank" in options:
-        raise InputError(f"rank is {options['rank']!r} and error is {error!r}; allowed: one of them")
     if isinstance(error, bool) or not isinstance(error, int | float) or not LEAST_ERROR <= error < 1:
         raise InputError(f"error is {error!r}; allowed: a number from {LEAST_ERROR:g} to below 1")
     return float(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ class Entry:
     verdict: Verdict | None = None
     samples: Samples = field(default_factory=Samples)
     measurement: Measurement | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     _home: WorkerProcess | None = None
 
     def call(self, method: str, *args: Any) -> Any:
@@ -47,8 +48,8 @@ class Entry:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Options of ``prepare`` that the run asks for and this kernel has."""
-        return {name: value for name, value in self.team.kernel_options.items() if name in self.kernel.options}
+        """Options of ``prepare`` that the run asks for and this kernel has, and the entry's own ``settings``."""
+        return {**{name: value for name, value in self.team.kernel_options.items() if name in self.kernel.options}, **self.settings}
 
     @property
     def approximation(self) -> float | None:

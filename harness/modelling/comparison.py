@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Comparison:
     """One kernel on one case: seconds as measured, and as projected, with its band, at the FMA peak of that moment.
 
-    ``doubt`` says why the measurement is not trusted, if it is not.
+    ``doubt`` says why the measurement is not trusted, if it is not; ``exact``: not that of an approximation.
     """
 
     layer: str
@@ -22,6 +22,7 @@ class Comparison:
     low_s: float
     high_s: float
     doubt: str = ""
+    exact: bool = True
 
     @property
     def error(self) -> float:

@@ -23,6 +23,7 @@ from harness.networks import Layer
 from harness.weights import RandomWeights
 from harness.workers.service import NO_TRUTH
 from perfmodel.calibrate import Sample, calibrate
+from perfmodel.methods import find_model
 from perfmodel.probes import Probe, probe_design
 
 PROBES = 100
@@ -57,16 +58,19 @@ def design(kernel: ModelledKernel, team: Team, exclude: Sequence[Layer]) -> tupl
 def time_probe(team: Team, spec: KernelSpec, probe: Probe, measure: MeasureConfig) -> tuple[Sample, float]:
     """Time one probe: medians of interleaved samples and FMA peaks, of the calmest of up to three attempts.
 
-    Also returns the share of its samples during which another program used the core.
+    Also returns the share of its samples during which another program used the core. Where a setting stands in the place of the
+    density, weights are zeros: the time does not depend on them, and zeros take no time to factorise.
     """
-    weights = RandomWeights().weights_for(Layer("probe", probe.problem), probe.density, seed=1)
-    entry = Entry(team, spec, Stage(probe.problem, weights.array, 1, NO_TRUTH, measure.timeout_s))
+    setting = find_model(spec.model or spec.method).setting
+    weights = RandomWeights().weights_for(Layer("probe", probe.problem), 0.0 if setting else probe.density, seed=1)
+    settings = {setting: probe.density} if setting else {}
+    entry = Entry(team, spec, Stage(probe.problem, weights.array, 1, NO_TRUTH, measure.timeout_s), settings=settings)
     entry.call("warm_up")
     attempts: list[Attempt] = []
     while not attempts or (len(attempts) < ATTEMPTS and not attempts[-1].calm):
         attempts.append(_attempt(entry, team, measure.patience_s or 0.0))
     best = min(attempts)
-    return Sample(probe.problem, weights.density, best.seconds, best.peak_flops), best.shared
+    return Sample(probe.problem, probe.density if setting else weights.density, best.seconds, best.peak_flops), best.shared
 
 
 class Attempt(NamedTuple):

@@ -59,6 +59,11 @@ class ModelledKernel:
         return Contender(self.name, find_model(self.model), self.parameters)
 
     @property
+    def setting(self) -> str:
+        """The option of ``prepare`` that stands in the place of the density; empty: none."""
+        return find_model(self.model).setting
+
+    @property
     def dense(self) -> bool:
         """Whether it computes the exact convolution without using zeros."""
         return self.exact and self.method in DENSE_METHODS

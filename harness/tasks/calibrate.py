@@ -52,7 +52,7 @@ def run(config: RunConfig) -> int:
 
 
 def _modelled(spec: KernelSpec) -> bool:
-    """Whether a model projects it: the rank of a low-rank chain is that of the weights, so it needs a model of its own."""
+    """Whether a model projects it: a low-rank chain needs one that says of which form it is."""
     return bool(spec.method != "low_rank" or spec.model)
 
 

@@ -13,12 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.bench.cases import Case, batches, case_at, choose_layers
+from harness.bench.contenders import Team
 from harness.bench.entry import Entry
 from harness.bench.race import race
 from harness.bench.rows import make_rows
 from harness.bench.table import microseconds
 from harness.config import RunConfig, as_list
-from harness.contract import InputError
+from harness.contract import InputError, KernelSpec
 from harness.export import print_csv
 from harness.modelling.comparison import Comparison
 from harness.modelling.patience import doubt, patient, watch
@@ -50,7 +51,7 @@ def run(config: RunConfig) -> int:
 def _measure(cases: Sequence[Case], session: Session) -> None:
     config, field = session.config, session.field
     known = {kernel.name: kernel for kernel in load_all(config.threads)}
-    contenders = [(team, kernel) for team, kernel in field.contenders() if f"{team.spec.name} {kernel.name}" in known]
+    contenders = [(team, kernel) for team, kernel in field.contenders() if _projected(team, kernel, known)]
     if not any(team is field.chosen for team, _ in contenders):
         raise InputError(
             f"no kernel of {field.chosen.spec.name!r} is calibrated here; run task=calibrate +backend={field.chosen.spec.name} first"
@@ -71,16 +72,23 @@ def _measure(cases: Sequence[Case], session: Session) -> None:
         session.tick()
 
 
+def _projected(team: Team, kernel: KernelSpec, known: dict[str, ModelledKernel]) -> bool:
+    """Whether ``kernel`` is calibrated, and the run says what stands in the place of its density where something does."""
+    found = known.get(f"{team.spec.name} {kernel.name}")
+    return found is not None and (not found.setting or found.setting in team.kernel_options)
+
+
 def _compare(case: Case, entry: Entry, known: dict[str, ModelledKernel]) -> Comparison | None:
     """Projection and measurement of one entry, or None where it was not measured."""
     m, name = entry.measurement, f"{entry.team.spec.name} {entry.kernel.name}"
     if m is None or entry.status != "passed" or not m.peak_gflops or case.density is None:
         return None
     kernel = known[name]
-    at_peak = kernel.seconds(case.problem, case.density).seconds * float(kernel.hardware.peak_flops) / (m.peak_gflops * 1e9)
+    level = float(entry.options[kernel.setting]) if kernel.setting else case.density
+    at_peak = kernel.seconds(case.problem, level).seconds * float(kernel.hardware.peak_flops) / (m.peak_gflops * 1e9)
     low, high = kernel.parameters.band or (1.0, 1.0)
     seconds = (m.median_s, at_peak, at_peak * low, at_peak * high)
-    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, *seconds, doubt(m))
+    return Comparison(case.layer.name, case.problem.mb, case.density, name, entry.kernel.sparse, *seconds, doubt(m), entry.kernel.exact)
 
 
 def _conclude(folder: RunFolder, console: Console) -> int:
@@ -112,7 +120,7 @@ def _conclude(folder: RunFolder, console: Console) -> int:
 def _print_decisions(console: Console, found: Sequence[Comparison]) -> None:
     """Prune or leave dense, and which kernel: how often the model decides as the measurement does."""
     cases: dict[tuple[str, int, float], list[Comparison]] = {}
-    for c in found:
+    for c in (c for c in found if c.exact):  # an approximation is no way to compute the same
         cases.setdefault((c.layer, c.batch, round(c.density, 2)), []).append(c)
     agreed, ties, wrong = 0, 0, []
     for key, group in cases.items():

@@ -27,10 +27,12 @@ class Timing(NamedTuple):
 class MethodModel(ABC):
     """One way to compute a convolution, as counts that a kernel's costs turn into seconds.
 
-    ``kinds`` sorts every term into what it loads: ``compute``, ``bandwidth`` or ``overhead``.
+    ``kinds`` sorts every term into what it loads: ``compute``, ``bandwidth`` or ``overhead``. ``setting``: the option of ``prepare`` that
+    stands in the place of the density, for a method whose time depends on that and not on the zeros of the weights.
     """
 
     method: ClassVar[str]
+    setting: ClassVar[str] = ""
     kinds: ClassVar[Mapping[str, str]]
 
     @abstractmethod

@@ -10,6 +10,7 @@ from perfmodel.methods.dense import Dense
 from perfmodel.methods.direct_sparse import DirectSparse
 from perfmodel.methods.fft import Fft
 from perfmodel.methods.generated_sparse import GeneratedSparse
+from perfmodel.methods.low_rank import LowRank
 from perfmodel.methods.lowered_sparse import LoweredSparse
 from perfmodel.methods.winograd import Winograd
 
@@ -18,6 +19,8 @@ MODELS: dict[str, MethodModel] = {
     "dense/im2col": Dense("im2col"),
     "direct_sparse": DirectSparse(),
     "direct_sparse/generated": GeneratedSparse(),
+    "low_rank/cp": LowRank("cp"),
+    "low_rank/tucker2": LowRank("tucker2"),
     "lowered_sparse": LoweredSparse(),
     "winograd": Winograd(None),
     "fft": Fft(),

@@ -14,6 +14,7 @@ from backends.onnxruntime import cp, tucker
 from backends.onnxruntime.backend import OnnxRuntimeBackend
 from backends.reference.backend import convolve
 from harness.contract import BackendConfig, InputError, Problem
+from perfmodel.methods import LowRank
 
 KERNELS = ("tucker2", "cp")
 
@@ -45,6 +46,18 @@ def test_runs_the_weights_that_it_states(backend, awkward, rng, kernel, options)
     if "rank" not in options:
         assert plan.approximation <= options.get("error", 0.1)
     assert f"error of the weights {plan.approximation:.2%}" in plan.explain()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kept", [0.7, 0.0], ids=["random", "zeros"])
+def test_a_share_of_the_full_rank_gives_the_chain_that_the_model_counts(backend, rng, kernel, kept):
+    problem = Problem.parse("g2mb2ic16ih9oc24kh3ph1")
+    weight = (rng.standard_normal(problem.weight_shape) * kept).astype(np.float32)
+    plan = backend.prepare(problem, weight, kernel, relu=True, share=0.25)
+    _computes_with_its_weights(plan, rng, np.zeros(problem.oc, np.float32))
+    first, *_, last = LowRank(kernel).chain(problem, 0.25)
+    words = f"ranks {first.oc // 2} (in) and {last.ic // 2} (out)" if kernel == "tucker2" else f"rank {first.oc // 2}"
+    assert words in plan.explain()
 
 
 def test_tucker2_finds_weights_of_low_rank_again(backend, rng):
@@ -137,6 +150,9 @@ def test_two_preparations_give_the_same_weights(backend, rng, kernel):
         ("tucker2", {"error": "small"}, "error is 'small'; allowed"),
         ("tucker2", {"error": float("nan")}, "error is nan; allowed"),
         ("tucker2", {"rank": 2, "error": 0.1}, "rank is 2 and error is 0.1; allowed: one of them"),
+        ("cp", {"share": 0.2, "error": 0.1}, "share is 0.2 and error is 0.1; allowed: one of them"),
+        ("cp", {"share": 0.0}, "share is 0.0; allowed: a number above 0, at most 1"),
+        ("tucker2", {"share": True}, "share is True; allowed: a number above 0, at most 1"),
     ],
 )
 def test_wrong_options_are_refused(backend, kernel, options, words):

@@ -80,7 +80,7 @@ def test_a_case_in_doubt_is_measured_once_more_at_the_end(monkeypatch):
     )
     session = SimpleNamespace(config=RunConfig(), field=field, folder=folder, hardware=lambda: None, describe=str, tick=lambda: None)
     for name, value in {
-        "load_all": lambda threads: [SimpleNamespace(name="cpu k")],
+        "load_all": lambda threads: [SimpleNamespace(name="cpu k", setting="")],
         "race": raced,
         "_compare": comparison,
         "make_rows": lambda *words: [],
@@ -90,6 +90,13 @@ def test_a_case_in_doubt_is_measured_once_more_at_the_end(monkeypatch):
     validate._measure(cases, session)
     assert order == ["a", "b", "c", "a", "c"]
     assert [notes[key][0]["doubt"] for key in "abc"] == ["", "", "crowded"]
+
+
+def test_a_kernel_with_a_setting_takes_part_where_the_run_gives_it():
+    known = {"o cp": SimpleNamespace(setting="share"), "o conv": SimpleNamespace(setting="")}
+    for options, expected in (({}, [False, True, False]), ({"share": 0.2}, [True, True, False])):
+        team = SimpleNamespace(spec=SimpleNamespace(name="o"), kernel_options=options)
+        assert [validate._projected(team, SimpleNamespace(name=name), known) for name in ("cp", "conv", "tucker2")] == expected
 
 
 def test_doubt_names_the_shared_core_or_the_reason():

@@ -10,6 +10,7 @@ from perfmodel import Hardware, InputError, MissingNumberError, Problem, Quantit
 from perfmodel.kernel import KernelParameters
 from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, LoweredSparse, LowRank, Winograd
 from perfmodel.methods.base import byte_cost
+from perfmodel.methods.low_rank import ranks_at
 from perfmodel.methods.winograd import tile_work
 from perfmodel.tiling import Counts
 
@@ -204,6 +205,26 @@ def test_low_rank_chains():
     assert LowRank("tucker2", 16).ranks == (16, 16)
 
 
+def test_low_rank_at_a_share_of_the_full_rank():
+    problem = Problem.parse("g2ic64ih28oc96kh3ph1")
+    assert ranks_at("tucker2", problem, 0.25) == (8, 12)
+    assert ranks_at("cp", problem, 0.25) == (72,)
+    assert ranks_at("tucker2", problem, 1e-6) == (1, 1)
+    assert ranks_at("tucker2", Problem.parse("ic2ih9oc96kh3"), 1.0) == (2, 18)  # more than r_in x taps would be pointless
+    assert [str(part) for part in LowRank("tucker2").chain(problem, 0.25)] == [
+        "g2mb1ic64ih28iw28oc16oh28ow28kh1kw1sh1sw1ph0pw0dh0dw0",
+        "g2mb1ic16ih28iw28oc24oh28ow28kh3kw3sh1sw1ph1pw1dh0dw0",
+        "g2mb1ic24ih28iw28oc96oh28ow28kh1kw1sh1sw1ph0pw0dh0dw0",
+    ]
+    for form in ("tucker2", "cp"):
+        chain, terms = LowRank(form).chain(problem, 0.1), LowRank(form).terms(problem, 0.1, KERNEL)
+        alone = sum(part.flops for part in chain if part.g == part.ic == part.oc)
+        assert terms["alone"] == alone
+        assert bool(alone) == (form == "cp")
+        assert terms["call"] == len(chain)
+        assert LowRank(form).flops(problem, 0.1) < LowRank(form).flops(problem, 0.2)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -220,7 +241,6 @@ def test_low_rank_chains():
         (lambda: LowRank("cp", (3, 4)), r"rank is \(3, 4\); allowed for cp: a whole number from 1"),
         (lambda: LowRank("tucker2", 0), "rank is 0; allowed for tucker2: one or two whole numbers from 1"),
         (lambda: LowRank("tucker2", ()), r"rank is \(\); allowed for tucker2"),
-        (lambda: LowRank("cp", 3).flops(Problem.parse("g2ic4ih9oc4kh3"), 1.0), "problem has 2 groups; allowed: 1 for low_rank"),
     ],
 )
 def test_refusals(make, message):

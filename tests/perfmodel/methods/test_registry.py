@@ -24,7 +24,8 @@ def test_a_class_may_come_from_anywhere():
     [
         (
             "magic",
-            "unknown model 'magic'; allowed: dense, dense/im2col, direct_sparse, direct_sparse/generated, lowered_sparse, winograd, fft",
+            "unknown model 'magic'; allowed: dense, dense/im2col, direct_sparse, direct_sparse/generated, low_rank/cp, low_rank/tucker2, "
+            "lowered_sparse, winograd, fft",
         ),
         ("perfmodel:Problem", "model 'perfmodel:Problem' cannot be loaded: "),
         ("perfmodel:Nothing", "model 'perfmodel:Nothing' cannot be loaded: "),
