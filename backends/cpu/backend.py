@@ -17,7 +17,7 @@ from perfmodel.kernel import KernelParameters
 
 _OPTIONS = {
     "tune": "time the best few candidates and remember the winner on disk (under 2 s a layer)",
-    "variant": "force generated code (generated, AVX-512 only) or a layout of the compiled kernels: slide, copies, flat-slide or "
+    "variant": "force generated code (generated; AVX-512 and AVX2) or a layout of the compiled kernels: slide, copies, flat-slide or "
     "flat-copies, with -256 behind it for 8 lanes on AVX-512",
 }
 
@@ -52,7 +52,7 @@ class CpuBackend(HostBackend):
 
     def kernels(self) -> tuple[KernelSpec, ...]:
         """The kernels with the model, the overheads and the vectors of the instruction set in use."""
-        generated = generates(self.isa)
+        generated = self.isa == "avx512" and generates(self.isa)
         alpha, beta = _OVERHEADS["generated" if generated else "compiled"]
         widest, *others = builds_of(self.isa)
         narrower = tuple(build.lanes for build in others if build.lanes < widest.lanes)
@@ -70,7 +70,7 @@ class CpuBackend(HostBackend):
         if forced not in (None, VARIANT):
             return self._tiled(request)
         reason = obstacle(request, self.isa)
-        if reason is None and (forced or not (too_much_code(request.problem, request.density) or better_across_images(request.problem))):
+        if reason is None and (forced or not self._prefers_compiled(request)):
             try:
                 return self._generated(request, bool(forced))
             except RefusedError as refusal:
@@ -79,15 +79,21 @@ class CpuBackend(HostBackend):
             raise InputError(f"variant {VARIANT!r} cannot be used: {reason}")
         return self._tiled(request)
 
+    def _prefers_compiled(self, request: PlanRequest) -> bool:
+        return too_much_code(request.problem, request.density, self.isa) or better_across_images(request.problem)
+
     def _tiled(self, request: PlanRequest) -> CpuPlan:
         choice, reason = self._planner.choose(request)
         return CpuPlan(request, self.threads, self.isa, choice, reason)
 
     def _generated(self, request: PlanRequest, forced: bool) -> CpuPlan | GeneratedPlan:
-        """Generated code; with ``tune`` its fastest cut, or the compiled kernels where these are faster and it is not forced."""
+        """Generated code; with ``tune`` its fastest cut. Unless forced, the compiled kernels where these are faster, timed or estimated."""
         if wants_tuning(request):
             return Contest(self.isa, self.threads).plan(request, None if forced else lambda: self._tiled(request))
-        return GeneratedPlan(request, self.threads, "forced" if forced else "fastest where there is AVX-512")
+        generated = GeneratedPlan(request, self.threads, self.isa, "forced" if forced else "likely the fastest")
+        if forced or generated.cycles is None or generated.cycles / self.threads <= self._planner.rank(request)[0][0]:
+            return generated
+        return self._tiled(request)
 
     def versions(self) -> dict[str, str]:
         """The instruction set in use stands for the version of the kernels."""

@@ -20,7 +20,7 @@ class Contest:
     """Finds the faster plan for one instruction set and number of threads."""
 
     def __init__(self, isa: str, threads: int) -> None:
-        self._tuner, self._threads = Tuner(isa, threads), threads
+        self._tuner, self._isa, self._threads = Tuner(isa, threads), isa, threads
 
     def plan(self, request: PlanRequest, compiled: Callable[[], CpuPlan] | None) -> CpuPlan | GeneratedPlan:
         """The fastest cut of generated code, or the ``compiled`` plan where that is faster; from disk if it was measured before.
@@ -32,7 +32,7 @@ class Contest:
         if compiled and remembered == {"winner": _COMPILED}:
             return compiled()
         if (cut := _cut(remembered)) is not None:
-            return GeneratedPlan(request, self._threads, EARLIER, cut)
+            return GeneratedPlan(request, self._threads, self._isa, EARLIER, cut)
         timed = self._time(request)
         best = min(timed, key=lambda found: timed[found])
         if compiled and (rival := compiled()).seconds() < timed[best]:
@@ -40,17 +40,17 @@ class Contest:
             return rival
         self._tuner.remember(request, subject, {"winner": VARIANT, **dataclasses.asdict(best)})
         beaten = " and the compiled kernels" if compiled else ""
-        return GeneratedPlan(request, self._threads, f"tuned: best of {len(timed)} cuts{beaten}", best)
+        return GeneratedPlan(request, self._threads, self._isa, f"tuned: best of {len(timed)} cuts{beaten}", best)
 
     def _time(self, request: PlanRequest) -> dict[Cut, float]:
         """Seconds of the planned cut and of its neighbours, until the budget is spent."""
         end = time.perf_counter() + _BUDGET_S
-        planned = GeneratedPlan(request, self._threads, "")
+        planned = GeneratedPlan(request, self._threads, self._isa, "")
         timed = {PLANNED: planned.seconds()}
         for cut in planned.cuts():
             if time.perf_counter() > end:
                 break
-            timed[cut] = GeneratedPlan(request, self._threads, "", cut).seconds()
+            timed[cut] = GeneratedPlan(request, self._threads, self._isa, "", cut).seconds()
         return timed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from backends.cpu import _kernels
 from backends.cpu.choice import problem_fields
@@ -13,9 +14,9 @@ from harness.contract.plan import Array
 from perfmodel.problem import Problem
 
 VARIANT = "generated"
-ISA = "avx512"
+ISAS = ("avx512", "avx2")
 
-_CODE_BYTES = 15
+_CODE_BYTES = {"avx512": 15, "avx2": 27}
 """Bytes of code and values a non-zero, about."""
 
 
@@ -27,19 +28,23 @@ def obstacle(request: PlanRequest, isa: str) -> str | None:
     """Why ``request`` cannot have generated code on ``isa``, or None."""
     if request.kernel.method == "dense":
         return "dense weights have no pattern to write code for"
-    if isa != ISA:
-        return f"code is generated for {ISA} only, not for {isa}"
-    return _kernels.obstacle()
+    if isa not in ISAS:
+        return f"code is generated for {' and '.join(ISAS)} only, not for {isa}"
+    return _machine_obstacle(isa)
 
 
 def generates(isa: str) -> bool:
     """Whether this machine can have generated code on ``isa``."""
-    return isa == ISA and _kernels.obstacle() is None
+    return isa in ISAS and _machine_obstacle(isa) is None
 
 
-def too_much_code(problem: Problem, density: float) -> bool:
+def _machine_obstacle(isa: str) -> str | None:
+    return _kernels.obstacle() if isa == "avx512" else _kernels.bands_obstacle()
+
+
+def too_much_code(problem: Problem, density: float, isa: str = "avx512") -> bool:
     """Whether the code would outgrow the last-level cache and be read from memory at every call."""
-    return density * problem.weight_count * _CODE_BYTES > this_machine().caches[2]
+    return density * problem.weight_count * _CODE_BYTES[isa] > this_machine().caches[2]
 
 
 def better_across_images(problem: Problem) -> bool:
@@ -49,7 +54,7 @@ def better_across_images(problem: Problem) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Tiles packed at a time and parts of the input channels; 0 leaves it to the plan."""
+    """Tiles packed at a time and parts of the input channels (AVX2: columns and channels of a part); 0 leaves it to the plan."""
 
     strip_tiles: int = 0
     parts: int = 0
@@ -64,14 +69,21 @@ class GeneratedPlan(Plan):
     Raises :class:`RefusedError` when the problem is too large or the system refuses executable memory.
     """
 
-    def __init__(self, request: PlanRequest, threads: int, reason: str, cut: Cut = PLANNED) -> None:
+    def __init__(self, request: PlanRequest, threads: int, isa: str, reason: str, cut: Cut = PLANNED) -> None:
         super().__init__(request, "cpu", threads)
-        self._reason, self.cut = reason, cut
+        self._isa, self._reason, self.cut = isa, reason, cut
         fields = problem_fields(request.problem)
+        generate = _kernels.generate if isa == "avx512" else _kernels.generate_bands
         try:
-            self._handle = _kernels.generate(fields, request.weight, request.bias, request.relu, threads, cut.strip_tiles, cut.parts)
+            self._handle = generate(fields, request.weight, request.bias, request.relu, threads, cut.strip_tiles, cut.parts)
         except (ValueError, MemoryError) as error:
             raise RefusedError(str(error)) from error
+
+    @property
+    def cycles(self) -> float | None:
+        """Estimated cycles of a call on one thread; None on AVX-512, where generated code wins anyway."""
+        cycles: float | None = _kernels.info(self._handle).get("cycles")
+        return None if cycles is None else cycles * self.problem.mb
 
     def _run(self, x: Array, y: Array) -> KernelClock:
         total, packing = _kernels.run(self._handle, x, y)
@@ -85,24 +97,44 @@ class GeneratedPlan(Plan):
     def explain(self) -> str:
         """Block of sums, code, strips, threads, copies made and what bounds the kernel, in words."""
         info = _kernels.info(self._handle)
-        per_tap = 1 - (1 - self.density) ** info["channels"]
         per_code = info["code_bytes"] / max(1, info["nonzeros"])
+        lines = self._explain_rows(info) if self._isa == "avx512" else self._explain_bands(info)
         return "\n".join(
             [
-                f"cpu {self.kernel.name} on {ISA}, variant {VARIANT} ({self._reason})",
+                f"cpu {self.kernel.name} on {self._isa}, variant {VARIANT} ({self._reason})",
                 f"  code: {info['code_bytes'] / 1024:.0f} KiB with values for {info['nonzeros']} non-zeros ({per_code:.1f} bytes each); "
-                "no offsets are loaded, the multiply-add broadcasts each value itself",
-                f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 16 outputs in registers, over all input "
-                f"channels in {info['parts']} parts; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
-                f"  input: rows {info['pitch']} floats apart, {info['planes_bytes'] / 1024:.0f} KiB for one strip of tiles, "
-                f"{info['strips']} strips an image; shifted vectors are made once for all output channels of a block",
-                f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
-                f"{info['strips']} strips x {info['blocks']} blocks of output channels){self._division(info['busiest'])}",
-                "  copies: the input once per strip and thread that works on it, padding included; the output not at all",
-                f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak; about "
-                f"{per_tap / max(1e-6, self.density * info['channels']):.2f} input vectors are made per multiply-add",
+                "no offsets are loaded, no branch depends on the pattern",
+                *lines,
             ]
         )
+
+    def _explain_rows(self, info: dict[str, Any]) -> list[str]:
+        per_tap = 1 - (1 - self.density) ** info["channels"]
+        return [
+            f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 16 outputs in registers, over all input "
+            f"channels in {info['parts']} parts; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
+            f"  input: rows {info['pitch']} floats apart, {info['planes_bytes'] / 1024:.0f} KiB for one strip of tiles, "
+            f"{info['strips']} strips an image; shifted vectors are made once for all output channels of a block",
+            f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
+            f"{info['strips']} strips x {info['blocks']} blocks of output channels){self._division(info['busiest'])}",
+            "  copies: the input once per part, padding included; the output not at all",
+            f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak; about "
+            f"{per_tap / max(1e-6, self.density * info['channels']):.2f} input vectors are made per multiply-add",
+        ]
+
+    def _explain_bands(self, info: dict[str, Any]) -> list[str]:
+        lanes = "side by side" if info["adjacent"] else f"{info['band']} outputs apart"
+        return [
+            f"  tile: {info['channels']} output channels x {info['vectors']} vectors of 8 outputs in registers, lanes {lanes}, so that "
+            f"every tap is an aligned vector; {info['lanes_used']:.0%} of the lanes give outputs; {info['tiles']} tiles an image",
+            f"  input: {info['parts']} parts of the input channels, {info['planes_bytes'] / 1024:.0f} KiB for one strip of "
+            f"{info['columns']} columns, {info['strips']} strips an image; sums are saved between parts",
+            f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
+            f"{info['strips']} strips x {info['chunks']} chunks of the output channels)",
+            f"  copies: the input {'once' if info['adjacent'] else 'twice'} per strip, padding included; the output once",
+            f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak if two loads a cycle feed them: one per 4 values and up "
+            "to one per multiply-add for inputs",
+        ]
 
     def _division(self, busiest: float) -> str:
         if self.threads == 1:
@@ -113,7 +145,9 @@ class GeneratedPlan(Plan):
         )
 
     def cuts(self) -> list[Cut]:
-        """Other cuts that may be faster: longer and shorter strips, fewer and more parts."""
+        """Other cuts that may be faster: longer and shorter strips, fewer and more parts; none for AVX2."""
+        if self._isa != "avx512":
+            return []
         info = _kernels.info(self._handle)
         strips = {max(1, info["strips"] // 2), info["strips"] * 2} - {info["strips"]}
         parts = {1, info["parts"] * 2} - {info["parts"]}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from backends.cpu.choice import LAYOUTS, Choice, Layout, candidates, collapse
 from backends.cpu.cost import core, cycles
-from backends.cpu.generated import ISA, VARIANT
+from backends.cpu.generated import ISAS, VARIANT
 from backends.cpu.isa import Build, builds_of
 from backends.cpu.tuning import Tuner, wants_tuning
 from backends.host.machine import this_machine
@@ -28,7 +28,7 @@ class Planner:
         self.isa, self.threads = isa, threads
         self._builds = builds_of(isa)
         machine = this_machine()
-        self._core = core(machine.caches, machine.vendor, isa)
+        self._cores = [core(machine.caches, machine.vendor, isa, dense) for dense in (False, True)]
 
     def variants(self) -> dict[str, tuple[str, Build]]:
         """Variant name to layout and build; the narrower build's names end in ``-256``."""
@@ -37,7 +37,7 @@ class Planner:
 
     def names(self) -> tuple[str, ...]:
         """What ``prepare(variant=...)`` takes on this instruction set."""
-        return ((VARIANT,) if self.isa == ISA else ()) + tuple(self.variants())
+        return ((VARIANT,) if self.isa in ISAS else ()) + tuple(self.variants())
 
     def choose(self, request: PlanRequest) -> tuple[Choice, str]:
         """The choice for ``request`` and where it comes from, in words.
@@ -56,7 +56,7 @@ class Planner:
         problem = collapse(request.problem)
         density = request.density
         ranked = [
-            (cycles(problem, shared, sizes, density, self._core, dense) / self._speedup(problem, shared, sizes), shared)
+            (cycles(problem, shared, sizes, density, self._cores[dense], dense) / self._speedup(problem, shared, sizes), shared)
             for choice, sizes in self._candidates(problem, variant, dense)
             for shared in [self._share(problem, choice, sizes, dense)]
         ]

@@ -225,6 +225,18 @@ static int run_generated(const struct bk_problem *p, struct operands *o, int *do
     return run_plan(p, o, plan, what);
 }
 
+static int run_bands(const struct bk_problem *p, struct operands *o, int *done)
+{
+    char message[BK_MESSAGE] = "", what[200];
+    if (bk_bands_obstacle()) return 0;
+    struct bk_bands_wish wish = {pick(0, 9), pick(0, 3)};
+    struct bk_plan *plan = bk_plan_generate_bands(p, o->weight, o->bias, o->relu, (int)pick(1, 3), wish, message);
+    if (!plan) return puts(message), 1;
+    snprintf(what, sizeof what, "code for AVX2, threads %d, columns %d, part %d", plan->threads, (int)wish.columns, (int)wish.part);
+    ++*done;
+    return run_plan(p, o, plan, what);
+}
+
 int main(int argc, char **argv)
 {
     int count = argc > 1 ? atoi(argv[1]) : 100, done = 0, bad = 0;
@@ -236,7 +248,7 @@ int main(int argc, char **argv)
         for (int k = 0; (isa = bk_isa_at(k)) && !bad; k++)
             for (int layout = 0; layout < 4 && !bad; layout++)
                 for (int dense = 0; dense < 2 && !bad; dense++) bad = run_case(&p, &o, isa, dense, layout, &done);
-        bad = bad || run_generated(&p, &o, &done);
+        bad = bad || run_generated(&p, &o, &done) || run_bands(&p, &o, &done);
         free_operands(&o);
     }
     printf("%d cases on %d problems:", done, count);

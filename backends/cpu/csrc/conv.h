@@ -8,6 +8,7 @@
 #ifndef BREAKEVEN_CONV_H
 #define BREAKEVEN_CONV_H
 
+#include "bands.h"
 #include "jit.h"
 #include "problem.h"
 
@@ -76,7 +77,8 @@ struct bk_plan {
     struct bk_arena *idle;
     void *lock;
     int64_t *share_start; /* [threads + 1] first unit of each thread's own share */
-    struct bk_jit *jit;   /* generated code, or NULL: then all of the above that describes tiles is unused */
+    struct bk_jit *jit;     /* code for AVX-512 ... */
+    struct bk_bands *bands; /* ... or AVX2, or NULL: with either, all of the above that describes tiles is unused */
 };
 
 /* What a call reports: seconds in all, and of these in packing and layout copies. */
@@ -110,9 +112,11 @@ void bk_layout_free(struct bk_layout *layout);
 /* plan.c: returns NULL and writes `message` when something does not fit. */
 struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_choice *choice, const struct bk_isa *isa, int dense,
                              const float *weight, const float *bias, int relu, int threads, char *message);
-/* The same by generated code. */
+/* The same by code generated for AVX-512, and for AVX2. */
 struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
                                  struct bk_jit_wish wish, char *message);
+struct bk_plan *bk_plan_generate_bands(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                                       struct bk_bands_wish wish, char *message);
 void bk_plan_free(struct bk_plan *plan);
 
 /* run.c: 0, or -1 when memory ran out. Freeing a plan ends with its scratch memory. */

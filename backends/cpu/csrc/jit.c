@@ -4,7 +4,6 @@
 #include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum { SUMS_A_TILE = JIT_SUMS * JIT_LANES };
 
@@ -133,7 +132,7 @@ struct bk_jit *bk_jit_make(const struct bk_problem *problem, const float *weight
 void bk_jit_free(struct bk_jit *jit)
 {
     if (!jit) return;
-    if (jit->memory) munmap(jit->memory, jit->memory_bytes);
+    jit_release(&jit->pages);
     free(jit->tap);
     free(jit->marks);
     free(jit->steps);
@@ -157,7 +156,7 @@ void bk_jit_describe(const struct bk_jit *jit, struct bk_jit_info *info)
         .parts = jit->parts,
         .pitch = jit->pitch,
         .nonzeros = jit->nonzeros,
-        .code_bytes = (int64_t)jit->code_bytes,
+        .code_bytes = (int64_t)jit->pages.code_bytes,
         .lanes = (double)(p->oh * p->ow) / (double)(jit->tiles * jit->vectors * JIT_LANES),
         .busiest = jit_share(jit, jit->threads, NULL) * jit->threads / jit_share(jit, 1, NULL),
     };

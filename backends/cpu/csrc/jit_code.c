@@ -12,7 +12,7 @@ enum { FIRST_ALIGNED = 28, FIRST_SHIFTED = 30, FLOOR = 28, FIRST_SQUEEZED = 29 }
 /* A small displacement reaches this many bytes either way: floats for values, vectors for inputs. */
 enum { VALUE_REACH = 512, INPUT_REACH = 8192 };
 /* Code and values that leave no room in L2 are fetched ahead, unless a strip has so many tiles that it hardly matters. */
-enum { LINE = 64, BYTES_AN_FMA = 15, AHEAD_CODE = 384 << 10, AHEAD_TILES = 24, FAR_OUTPUTS = 4 << 20 };
+enum { LINE = 64, BYTES_AN_FMA = 15, AHEAD_CODE = 384 << 10, AHEAD_TILES = 24, FAR_OUTPUTS = 4 << 20, HUGE_CODE = 1 << 20 };
 
 /* The non-zeros of one tap of one input channel in a block. */
 struct used_tap {
@@ -253,12 +253,12 @@ int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int
     int status = -1;
     if (!jit->part || !used || !value) {
         snprintf(message, BK_MESSAGE, "no memory for the plan");
-    } else if (!jit_reserve(jit, most, message)) {
-        const uint8_t *end = (uint8_t *)jit->memory + jit->memory_bytes;
-        struct writer w = {.jit = jit, .e = {jit->memory}, .end = end, .vectors = jit->vectors, .used = used, .value = value};
+    } else if (!jit_reserve(&jit->pages, most, jit->nonzeros * jit->vectors * EMIT_LONGEST >= HUGE_CODE, message)) {
+        const uint8_t *end = jit->pages.memory + jit->pages.bytes;
+        struct writer w = {.jit = jit, .e = {jit->pages.memory}, .end = end, .vectors = jit->vectors, .used = used, .value = value};
         if (jit->nonzeros * jit->vectors * BYTES_AN_FMA > AHEAD_CODE && jit->strip_tiles <= AHEAD_TILES)
             w.fma_a_line = jit->strip_tiles * LINE / BYTES_AN_FMA;
-        if (!write_blocks(jit, &w, weight, bias, relu)) status = jit_seal(jit, w.e.at, message);
+        if (!write_blocks(jit, &w, weight, bias, relu)) status = jit_seal(&jit->pages, w.e.at, message);
         else snprintf(message, BK_MESSAGE, "generated code outgrew its %lld MiB", (long long)(most >> 20));
     }
     free(used);

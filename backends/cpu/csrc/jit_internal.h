@@ -3,6 +3,7 @@
 #define BREAKEVEN_JIT_INTERNAL_H
 
 #include "jit.h"
+#include "jit_pages.h"
 
 #define JIT_LANES 16
 #define JIT_SUMS 28       /* registers that hold sums; the other four hold inputs */
@@ -58,8 +59,7 @@ struct bk_jit {
     int64_t parts;                    /* of the input channels */
     struct jit_block *block;          /* [g][blocks] */
     struct jit_part *part;            /* [g][blocks][parts] */
-    void *memory;                     /* code and values */
-    size_t memory_bytes, code_bytes;
+    struct jit_pages pages;           /* code and values */
 };
 
 /* jit_layout.c: fill every field up to `block`; -1 with a message when something does not fit. */
@@ -74,9 +74,5 @@ double jit_share(const struct bk_jit *jit, int threads, int64_t *start);
 
 /* jit_code.c: fill part and the memory; -1 with a message. */
 int jit_generate(struct bk_jit *jit, const float *weight, const float *bias, int relu, char *message);
-
-/* jit_pages.c: memory for so many bytes of code; give back what was not used and make the rest executable. -1 with a message. */
-int jit_reserve(struct bk_jit *jit, int64_t bytes, char *message);
-int jit_seal(struct bk_jit *jit, const uint8_t *end, char *message);
 
 #endif

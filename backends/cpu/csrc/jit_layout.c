@@ -1,4 +1,5 @@
 /* Generated code: from problem to planes, taps, tiles and strips. */
+#include "axis.h"
 #include "jit_internal.h"
 
 #include <stdio.h>
@@ -9,45 +10,7 @@
  * multiply-adds of a part, below and above that; tiles that make it pay. Found by timing. */
 enum { L1_SHARE = 20 << 10, FEW_FMAS = 16, LEAST_FMAS = 380, MANY_FMAS = 4000, LEAST_TILES = 6 };
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_div(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
 static int64_t whole_vectors(int64_t lanes) { return ceil_div(lanes, JIT_LANES) * JIT_LANES; }
-
-/* The stride phases of one axis that taps use: phase[k] is the k-th in use, which[t] the one that tap t reads. */
-struct axis {
-    int64_t phases, *phase, *which;
-};
-
-static int make_axis(struct axis *axis, int64_t taps, int64_t dilation, int64_t stride)
-{
-    axis->phases = 0;
-    axis->phase = calloc((size_t)(2 * taps), sizeof *axis->phase);
-    if (!axis->phase) return -1;
-    axis->which = axis->phase + taps;
-    for (int64_t t = 0; t < taps; t++) {
-        int64_t k = 0;
-        while (k < axis->phases && axis->phase[k] != t * dilation % stride) k++;
-        if (k == axis->phases) axis->phase[axis->phases++] = t * dilation % stride;
-        axis->which[t] = k;
-    }
-    return 0;
-}
-
-/* First column of a plane row that holds input, and the first past it. */
-static int64_t lead(const struct bk_problem *p, int64_t phase) { return ceil_div(p->pw - phase, p->sw); }
-static int64_t past(const struct bk_problem *p, int64_t phase) { return ceil_div(p->iw + p->pw - phase, p->sw); }
-
-/* Shortest distance between rows at which whatever a tap reads past its row's end is zero, as it would be in padding. */
-static int64_t find_pitch(const struct bk_problem *p, const struct axis *columns)
-{
-    int64_t width = p->ow + (p->kw - 1) * p->dw / p->sw, leading = INT64_MAX, end = 0;
-    for (int64_t k = 0; k < columns->phases; k++) {
-        leading = smaller(leading, lead(p, columns->phase[k]));
-        end = larger(end, past(p, columns->phase[k]));
-    }
-    return larger(p->ow, smaller(width, larger(end, width - leading)));
-}
 
 static int by_offset(const void *a, const void *b)
 {
@@ -172,10 +135,7 @@ int jit_layout(struct bk_jit *jit, const float *weight, struct bk_jit_wish wish,
     jit->in = p->ic / p->g;
     jit->out = p->oc / p->g;
     jit->taps = p->kh * p->kw;
-    if (p->kh * p->kw == 1 && p->sh == 1 && p->sw == 1 && p->oh == p->ih && p->ow == p->iw && p->ph == 0 && p->pw == 0) {
-        p->iw = p->ow = p->ih * p->iw;
-        p->ih = p->oh = 1;
-    }
+    as_one_row(p);
     struct axis rows = {0}, columns = {0};
     int status = -1;
     if (make_axis(&rows, p->kh, p->dh, p->sh) || make_axis(&columns, p->kw, p->dw, p->sw))

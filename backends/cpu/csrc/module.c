@@ -156,6 +156,22 @@ static PyObject *make(PyObject *self, PyObject *args)
     return plan_object(plan, &weight, &bias, message);
 }
 
+static PyObject *generate_bands(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *problem_tuple, *weight_object, *bias_object;
+    int relu, threads;
+    long long columns, part;
+    struct bk_problem p;
+    char message[BK_MESSAGE];
+    Py_buffer weight, bias = {0};
+    if (!PyArg_ParseTuple(args, "OOOpiLL", &problem_tuple, &weight_object, &bias_object, &relu, &threads, &columns, &part) ||
+        read_problem(problem_tuple, &p) || check_threads(threads) || read_weights(&p, weight_object, bias_object, &weight, &bias))
+        return NULL;
+    struct bk_plan *plan = bk_plan_generate_bands(&p, weight.buf, bias.buf, relu, threads, (struct bk_bands_wish){columns, part}, message);
+    return plan_object(plan, &weight, &bias, message);
+}
+
 static PyObject *generate(PyObject *self, PyObject *args)
 {
     (void)self;
@@ -172,11 +188,17 @@ static PyObject *generate(PyObject *self, PyObject *args)
     return plan_object(plan, &weight, &bias, message);
 }
 
-/* Why this machine cannot run generated code, or None. */
+/* Why this machine cannot run code generated for AVX-512, or AVX2, or None. */
 static PyObject *obstacle(PyObject *self, PyObject *none)
 {
     (void)self, (void)none;
     return Py_BuildValue("z", bk_jit_obstacle());
+}
+
+static PyObject *bands_obstacle(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    return Py_BuildValue("z", bk_bands_obstacle());
 }
 
 static PyObject *run(PyObject *self, PyObject *args)
@@ -214,12 +236,24 @@ static PyObject *generated_info(const struct bk_jit *jit)
                          i.busiest);
 }
 
+static PyObject *bands_info(const struct bk_bands *bands)
+{
+    struct bk_bands_info i;
+    bk_bands_describe(bands, &i);
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsLsisdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+                         (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "parts", (long long)i.parts,
+                         "band", (long long)i.band, "columns", (long long)i.columns, "units", (long long)i.units, "nonzeros",
+                         (long long)i.nonzeros, "code_bytes", (long long)i.code_bytes, "planes_bytes", (long long)i.planes_bytes,
+                         "adjacent", i.adjacent, "lanes_used", i.lanes, "cycles", i.cycles);
+}
+
 static PyObject *info(PyObject *self, PyObject *capsule)
 {
     (void)self;
     const struct bk_plan *plan = get_plan(capsule);
     if (!plan) return NULL;
     if (plan->jit) return generated_info(plan->jit);
+    if (plan->bands) return bands_info(plan->bands);
     return Py_BuildValue("{sLsLsLsLsLsLsL}", "blocks", (long long)plan->blocks, "nonzeros", (long long)plan->nonzero_count, "tiles",
                          (long long)(plan->layout.tiles_x * plan->layout.tiles_y), "planes_bytes", (long long)plan->planes_floats * 4,
                          "sums_bytes", (long long)plan->sums_floats * 4, "segments", (long long)plan->layout.segments, "lanes",
@@ -235,6 +269,9 @@ static PyMethodDef methods[] = {
     {"obstacle", obstacle, METH_NOARGS, "Why generated code cannot run here, or None."},
     {"generate", generate, METH_VARARGS,
      "generate(problem, weight, bias, relu, threads, tiles a strip or 0, parts of the input channels or 0) -> plan."},
+    {"bands_obstacle", bands_obstacle, METH_NOARGS, "Why code for AVX2 cannot run here, or None."},
+    {"generate_bands", generate_bands, METH_VARARGS,
+     "generate_bands(problem, weight, bias, relu, threads, columns a strip or 0, input channels a part or 0) -> plan."},
     {"run", run, METH_VARARGS, "run(plan, x, y) -> (seconds, of these in packing)."},
     {"info", info, METH_O, "info(plan) -> numbers that describe it."},
     {NULL, NULL, 0, NULL},

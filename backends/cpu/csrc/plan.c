@@ -223,7 +223,17 @@ struct bk_plan *bk_plan_make(const struct bk_problem *problem, const struct bk_c
     return plan;
 }
 
-static int build_generated(struct bk_plan *plan, const float *weight, const float *bias, struct bk_jit_wish wish, char *message)
+static struct bk_plan *generated_plan(const struct bk_problem *problem, int relu, int threads)
+{
+    struct bk_plan *plan = calloc(1, sizeof *plan);
+    if (!plan) return NULL;
+    plan->problem = *problem;
+    plan->relu = relu;
+    plan->threads = threads < 1 ? 1 : threads;
+    return plan;
+}
+
+static int add_jit(struct bk_plan *plan, const float *weight, const float *bias, struct bk_jit_wish wish, char *message)
 {
     struct bk_jit_info info;
     if (check_problem(&plan->problem, message)) return -1;
@@ -236,19 +246,34 @@ static int build_generated(struct bk_plan *plan, const float *weight, const floa
     return 0;
 }
 
+static int add_bands(struct bk_plan *plan, const float *weight, const float *bias, struct bk_bands_wish wish, char *message)
+{
+    struct bk_bands_info info;
+    if (check_problem(&plan->problem, message)) return -1;
+    plan->bands = bk_bands_make(&plan->problem, weight, bias, plan->relu, plan->threads, wish, message);
+    if (!plan->bands) return -1;
+    bk_bands_describe(plan->bands, &info);
+    plan->slice_floats = (info.scratch_floats + 15) / 16 * 16;
+    return make_shared(plan, info.units, message);
+}
+
 struct bk_plan *bk_plan_generate(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
                                  struct bk_jit_wish wish, char *message)
 {
-    struct bk_plan *plan = calloc(1, sizeof *plan);
-    if (!plan) {
-        snprintf(message, BK_MESSAGE, "no memory for the plan");
-        return NULL;
-    }
-    plan->problem = *problem;
-    plan->relu = relu;
-    plan->threads = threads < 1 ? 1 : threads;
-    if (!build_generated(plan, weight, bias, wish, message)) return plan;
-    bk_plan_free(plan);
+    struct bk_plan *plan = generated_plan(problem, relu, threads);
+    if (!plan) snprintf(message, BK_MESSAGE, "no memory for the plan");
+    else if (!add_jit(plan, weight, bias, wish, message)) return plan;
+    if (plan) bk_plan_free(plan);
+    return NULL;
+}
+
+struct bk_plan *bk_plan_generate_bands(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
+                                       struct bk_bands_wish wish, char *message)
+{
+    struct bk_plan *plan = generated_plan(problem, relu, threads);
+    if (!plan) snprintf(message, BK_MESSAGE, "no memory for the plan");
+    else if (!add_bands(plan, weight, bias, wish, message)) return plan;
+    if (plan) bk_plan_free(plan);
     return NULL;
 }
 
@@ -258,6 +283,7 @@ void bk_plan_free(struct bk_plan *plan)
     if (plan->lock) pthread_mutex_destroy(plan->lock);
     free(plan->lock);
     bk_jit_free(plan->jit);
+    bk_bands_free(plan->bands);
     free(plan->bias);
     free(plan->value);
     free(plan->offset16);

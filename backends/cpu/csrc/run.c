@@ -119,7 +119,9 @@ static void work(void *context, int member)
     int64_t unit, packed = -1;
     double packing = 0;
     while ((unit = next_own(shares + member)) >= 0 || (unit = next_of_others(shares, plan->threads)) >= 0)
-        packing += plan->jit ? bk_jit_run(plan->jit, job->x, job->y, scratch, unit, &packed, bk_now) : run_item(job, scratch, unit);
+        packing += plan->jit     ? bk_jit_run(plan->jit, job->x, job->y, scratch, unit, &packed, bk_now)
+                   : plan->bands ? bk_bands_run(plan->bands, job->x, job->y, scratch, unit, &packed, bk_now)
+                                 : run_item(job, scratch, unit);
     if (member == 0) job->packing = packing;
 }
 

@@ -17,6 +17,8 @@ from tests.backends.cpu.cpu_cases import Case, cases, make_case
 
 OBSTACLE = _kernels.obstacle()
 needs_code = pytest.mark.skipif(OBSTACLE is not None, reason=f"no generated code here: {OBSTACLE}")
+BANDS_OBSTACLE = _kernels.bands_obstacle()
+needs_bands = pytest.mark.skipif(BANDS_OBSTACLE is not None, reason=f"no generated code for AVX2 here: {BANDS_OBSTACLE}")
 
 
 def backend(isa: str = "auto", threads: int = 1) -> CpuBackend:
@@ -25,10 +27,19 @@ def backend(isa: str = "auto", threads: int = 1) -> CpuBackend:
 
 def check(case: Case, threads: int, strip_tiles: int, parts: int) -> dict[str, float]:
     handle = _kernels.generate(problem_fields(case.problem), case.weight, case.bias, case.relu, threads, strip_tiles, parts)
+    return run_twice(handle, case, f"threads {threads} strip {strip_tiles} parts {parts}")
+
+
+def check_bands(case: Case, threads: int, columns: int, part: int) -> dict[str, float]:
+    handle = _kernels.generate_bands(problem_fields(case.problem), case.weight, case.bias, case.relu, threads, columns, part)
+    return run_twice(handle, case, f"threads {threads} columns {columns} part {part}")
+
+
+def run_twice(handle: _kernels.PlanHandle, case: Case, what: str) -> dict[str, float]:
     out = np.full(case.problem.output_shape, np.nan, np.float32)
     for _ in range(2):
         _kernels.run(handle, case.x, out)
-        np.testing.assert_array_equal(out, case.expected(), err_msg=f"{case.problem} threads {threads} strip {strip_tiles} parts {parts}")
+        np.testing.assert_array_equal(out, case.expected(), err_msg=f"{case.problem} {what}")
     return _kernels.info(handle)
 
 
@@ -59,12 +70,41 @@ def test_code_that_reaches_far(text: str, density: float) -> None:
         check(case, threads, strip_tiles, parts)
 
 
-@needs_code
-def test_special_values_pass_through() -> None:
+@needs_bands
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(case=cases(), threads=st.integers(1, 5), columns=st.integers(0, 12), part=st.integers(0, 3))
+def test_any_problem_in_bands(case: Case, threads: int, columns: int, part: int) -> None:
+    check_bands(case, threads, columns, part)
+
+
+@needs_bands
+@pytest.mark.parametrize(
+    ("text", "density"),
+    [
+        ("ic40ih28oc61kh3ph1", 0.1),  # blocks of unequal size, strips and parts
+        ("ic30ih13oc64kh3ph1", 0.3),  # a band as one row
+        ("ic16ih56oc13kh3ph1", 0.2),  # bands of whole rows
+        ("ic7ih27oc20kh5ph2", 1.0),  # four values a channel and tap at most
+        ("ic3ih61oc96kh11sh4", 0.5),  # sixteen stride phases
+        ("ic64ih40oc3kh3ph1", 0.3),  # fewer channels than a block
+        ("g24ic24ih19oc24kh3ph1", 0.7),
+        ("mb3ic90ih6oc40kh1", 0.4),  # neighbouring pixels in the lanes
+        ("ic4ih33oc9kh3sh2ph1dh1", 0.5),
+        ("ic3ih5iw3oc14kh3kw3ph2pw2", 0.6),  # rows shorter than the four columns that are written at a time
+    ],
+)
+def test_bands_that_reach_far(text: str, density: float) -> None:
+    case = make_case(Problem.parse(text), density, bias=True, relu=True)
+    for threads, columns, part in ((1, 0, 0), (3, 0, 0), (1, 2, 0), (1, 0, 4), (2, 6, 2), (1, 7, 1)):
+        check_bands(case, threads, columns, part)
+
+
+@pytest.mark.parametrize("isa", [isa for isa in generated.ISAS if generated.generates(isa)])
+def test_special_values_pass_through(isa: str) -> None:
     problem = Problem.parse("ic1ih4oc2kh1")
     weight = np.array([1, 0], np.float32).reshape(2, 1, 1, 1)
     x = np.array([np.nan, np.inf, -np.inf, -1] * 4, np.float32).reshape(1, 1, 4, 4)
-    y = backend("avx512").prepare(problem, weight, variant=generated.VARIANT, relu=True).run(x)
+    y = backend(isa).prepare(problem, weight, variant=generated.VARIANT, relu=True).run(x)
     np.testing.assert_array_equal(y[0, 0], np.array([[np.nan, np.inf, 0, 0]] * 4, np.float32))
     np.testing.assert_array_equal(y[0, 1], 0)
 
@@ -79,9 +119,23 @@ def test_default_on_avx512_and_explained() -> None:
         assert word in text
 
 
+@needs_bands
+def test_avx2_takes_what_the_estimates_prefer() -> None:
+    case = make_case(Problem.parse("ic64ih56oc96kh3ph1"), 0.1)
+    plan = backend("avx2").prepare(case.problem, case.weight)
+    assert plan.variant == generated.VARIANT
+    text = plan.explain()
+    for word in ("non-zeros", "bytes each", "lanes", "outputs apart", "strips", "bound: multiply-adds"):
+        assert word in text
+    few = make_case(Problem.parse("ic64ih7oc2kh3ph1"), 0.5)
+    assert backend("avx2").prepare(few.problem, few.weight).variant != generated.VARIANT
+
+
 def test_other_instruction_sets_say_why_not() -> None:
     case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
-    with pytest.raises(InputError, match="variant 'generated' cannot be used: code is generated for avx512 only, not for portable"):
+    with pytest.raises(
+        InputError, match="variant 'generated' cannot be used: code is generated for avx512 and avx2 only, not for portable"
+    ):
         backend("portable").prepare(case.problem, case.weight, variant=generated.VARIANT)
     assert backend("portable").prepare(case.problem, case.weight).variant != generated.VARIANT
 
@@ -102,7 +156,7 @@ def test_refused_memory_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @needs_code
 def test_code_beyond_the_last_cache_is_not_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generated, "_CODE_BYTES", 1 << 40)
+    monkeypatch.setitem(generated._CODE_BYTES, "avx512", 1 << 40)
     case = make_case(Problem.parse("ic4ih9oc4kh3ph1"))
     assert backend("avx512").prepare(case.problem, case.weight).variant != generated.VARIANT
     assert backend("avx512").prepare(case.problem, case.weight, variant=generated.VARIANT).variant == generated.VARIANT

@@ -68,7 +68,7 @@ def test_code_beyond_the_last_cache_is_not_generated(monkeypatch):
 def test_kernels_declare_the_model_and_the_vectors_of_the_instruction_set(isa, monkeypatch):
     monkeypatch.setenv("BREAKEVEN_ISA", isa)
     sparse, dense = CpuBackend(BackendConfig("cpu")).kernels()
-    assert (sparse.model != "") == generates(isa)
+    assert (sparse.model != "") == (isa == "avx512" and generates(isa))
     assert find_model(sparse.model or sparse.method).method == "direct_sparse"
     assert dense.model == ""
     assert sparse.parameters.lanes == {"avx512": 16, "avx2": 8, "portable": 4}.get(isa, sparse.parameters.lanes)

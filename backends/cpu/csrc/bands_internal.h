@@ -1,0 +1,97 @@
+/* Records that pass between the bands_*.c files. */
+#ifndef BREAKEVEN_BANDS_INTERNAL_H
+#define BREAKEVEN_BANDS_INTERNAL_H
+
+#include "axis.h"
+#include "bands.h"
+#include "jit_pages.h"
+
+#include <stddef.h>
+
+#define BAND_LANES 8
+#define BAND_CHANNELS 6
+#define BAND_VECTORS 2
+#define BAND_SUMS (BAND_CHANNELS * BAND_VECTORS) /* registers that hold sums, and vectors of sums of a tile */
+#define BAND_QUAD 4                              /* columns packed and unpacked at a time */
+
+struct bands_tap {
+    int32_t index;  /* r * kw + s */
+    int32_t vector; /* vectors from an output to its input, phase plane included */
+};
+
+/* One lane of four neighbouring columns: `count` outputs go side by side to `position` of y's channel, chosen by `pick`; zeros between
+ * rows are left out. `loose`: what a whole store writes past them is written later. */
+struct bands_place {
+    int32_t pick[BAND_QUAD];
+    int32_t position, count, loose;
+};
+
+/* Four columns of one row of a strip: the tile that holds the first of them, and how many there are. */
+struct bands_quad {
+    int32_t tile, columns;
+    struct bands_place place[BAND_LANES];
+};
+
+/* Tiles, quads and first column of a strip. */
+struct bands_strip {
+    int64_t column, columns, tile, tiles, quad, quads;
+};
+
+typedef void (*bands_code)(const float *planes, const float *values, float *sums, const int32_t *offsets, int64_t tiles);
+
+/* Some blocks of output channels over one part of the input channels. */
+struct bands_piece {
+    bands_code code;
+    const float *values;
+};
+
+struct bk_bands {
+    struct bk_problem problem;  /* unpadded 1x1 layers: as one row */
+    int adjacent;               /* lanes are neighbouring pixels, not bands */
+    int relu, threads;
+    int64_t in, out;            /* channels of a group */
+    int64_t taps, nonzeros;
+    int64_t pitch, band;        /* floats from row to row; lanes' distance */
+    int64_t row_reach, column_reach; /* rows and columns past a strip's outputs that taps read */
+    struct axis row_axis, column_axis;
+    int64_t flat;               /* floats of a padded plane in row order */
+    int run;                    /* whether a strip is a whole band, as one long row */
+    int64_t rows;               /* rows of a band */
+    int64_t width;              /* columns worth computing */
+    int64_t columns;            /* of a strip */
+    int64_t plane_width, plane; /* vectors of a row of a strip's plane; of all planes of a channel */
+    int64_t row_step;           /* vectors from an output to the input of the tap below */
+    int64_t part, parts;        /* input channels packed at a time */
+    int64_t blocks, piece;      /* blocks of output channels in a group; blocks of a piece */
+    int64_t chunks, pieces;     /* pieces a group; chunks of them */
+    int64_t strips, tiles, quads, most_tiles;
+    double cycles;
+    struct bands_tap *tap;      /* [taps] by vector */
+    struct bands_strip *strip;  /* [strips] */
+    int32_t *offset;            /* [tiles] bytes from a plane's start */
+    struct bands_quad *place;   /* [quads] */
+    struct bands_piece *code;   /* [g][parts][pieces] */
+    int64_t *chunk_start;       /* [chunks + 1] pieces */
+    float *bias;                /* [oc] or NULL */
+    struct jit_pages pages;
+};
+
+/* bands_layout.c: fill every field up to `place`; -1 with a message when something does not fit. */
+int bands_layout(struct bk_bands *bands, struct bk_bands_wish wish, char *message);
+
+/* bands_code.c: fill code and pages; -1 with a message. */
+int bands_generate(struct bk_bands *bands, const float *weight, char *message);
+
+/* bands_pack.c */
+/* The padded planes of `channels` channels in row order. */
+void bands_flatten(const struct bk_bands *bands, const float *x, float *flat, int64_t channels);
+/* The planes of one strip of `channels` channels; from `flat`, or for adjacent lanes from x itself. */
+void bands_pack(const struct bk_bands *bands, const struct bands_strip *strip, const float *source, float *planes, int64_t channels);
+/* The outputs of one strip of channels [from, to) of a group; bias: of channel 0 of the group, or NULL. */
+void bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, const float *bias, float *y,
+                  int64_t from, int64_t to);
+
+/* First output channel of a block. */
+static inline int64_t bands_first(const struct bk_bands *bands, int64_t block) { return bands->out * block / bands->blocks; }
+
+#endif

@@ -1,0 +1,221 @@
+/* Code for AVX2: from problem to bands, strips, parts and pieces. */
+#include "bands_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Bytes of L1 for what all blocks of a part read, of code that tiles run over again, and of code that L2 has room for. */
+enum { PLANES_BYTES = 28 << 10, PIECE_BYTES = 7 << 10, NEAR_CODE = 640 << 10, CODE_BYTES = 24, MOST_PIECE = 8 };
+
+/* Cycles: two multiply-adds; a vector of sums loaded and saved; a byte of code fetched from L2 and from L3; a vector packed; four
+ * vectors of outputs written, and more for a line of outputs that has left L2; a piece begun. Rounded from timings on a Zen 4 server. */
+static const double MULTIPLIED = 1.15, SAVED = 1.3, NEAR = 1.0 / 24, FAR = 1.0 / 12, PACKED = 2, WRITTEN = 14, LINE = 4, BEGUN = 60;
+enum { FAR_OUTPUTS = 512 << 10 };
+
+static int64_t phases(const struct bk_bands *b) { return b->row_axis.phases * b->column_axis.phases; }
+
+/* Bands of equal length over all positions, or over whole rows where the columns between rows then need no computing. */
+static void set_bands(struct bk_bands *b)
+{
+    const struct bk_problem *p = &b->problem;
+    int64_t span = (p->oh - 1) * b->pitch + p->ow, rows = ceil_div(p->oh, BAND_LANES);
+    b->band = ceil_div(span, BAND_LANES);
+    if (!b->adjacent && rows * p->ow <= b->band) b->band = rows * b->pitch;
+}
+
+/* A band as rows of which a strip takes some columns, or (`run`) as one long row, where whole rows share the columns between them. */
+static void set_rows(struct bk_bands *b, int run)
+{
+    const struct bk_problem *p = &b->problem;
+    int64_t row_reach = (p->kh - 1) * p->dh / p->sh, column_reach = (p->kw - 1) * p->dw / p->sw;
+    b->run = run;
+    b->rows = run ? 1 : ceil_div(b->band, b->pitch);
+    b->width = run ? b->band : b->band % b->pitch ? smaller(b->pitch, b->band) : p->ow;
+    b->row_reach = run ? 0 : row_reach;
+    b->column_reach = column_reach + (run ? row_reach * b->pitch : 0);
+}
+
+/* Columns [column, column + columns) of a band's row `row` that exist. */
+static int64_t columns_of(const struct bk_bands *b, int64_t row, int64_t column, int64_t columns)
+{
+    return larger(0, smaller(smaller(columns, b->width - column), b->band - row * b->pitch - column));
+}
+
+static void set_columns(struct bk_bands *b, int64_t columns)
+{
+    b->columns = columns;
+    b->strips = ceil_div(b->width, columns);
+    b->plane_width = ceil_div(columns, BAND_VECTORS) * BAND_VECTORS + b->column_reach;
+    b->plane = (b->rows + b->row_reach) * b->plane_width * phases(b);
+    b->row_step = b->run ? b->pitch : b->plane_width;
+    b->tiles = b->quads = b->most_tiles = 0;
+    for (int64_t s = 0; s < b->strips; s++) {
+        int64_t tiles = 0;
+        for (int64_t i = 0; i < b->rows; i++) {
+            int64_t n = columns_of(b, i, s * columns, columns);
+            tiles += ceil_div(n, BAND_VECTORS);
+            b->quads += ceil_div(n, BAND_QUAD);
+        }
+        b->tiles += tiles;
+        b->most_tiles = larger(b->most_tiles, tiles);
+    }
+}
+
+static void set_part(struct bk_bands *b, int64_t part)
+{
+    b->parts = ceil_div(b->in, larger(1, smaller(part, b->in)));
+    b->part = ceil_div(b->in, b->parts);
+    int64_t bytes = b->nonzeros / b->problem.g / b->blocks / b->parts * CODE_BYTES + 1;
+    b->piece = smaller(smaller(larger(1, PIECE_BYTES / bytes), MOST_PIECE), b->blocks);
+    b->pieces = ceil_div(b->blocks, b->piece);
+}
+
+/* Cycles of one image on one thread. */
+static double estimate(const struct bk_bands *b)
+{
+    double nonzeros = (double)(b->nonzeros / b->problem.g), vectors = (double)(b->tiles * BAND_VECTORS), strips = (double)b->strips;
+    double outputs = (double)b->out, lines = strips * (double)(b->rows * BAND_LANES) * (1 + (double)b->columns / 16) * outputs;
+    double code = strips * nonzeros * CODE_BYTES * (b->nonzeros * CODE_BYTES > NEAR_CODE ? FAR : NEAR);
+    double saved = vectors * outputs * (double)b->parts * SAVED, written = (double)b->quads * outputs * WRITTEN;
+    if (b->problem.oc * b->problem.oh * b->problem.ow * 4 > FAR_OUTPUTS) written += lines * LINE;
+    double packed = strips * (double)(b->in * b->plane) * PACKED, begun = strips * (double)(b->parts * b->pieces) * BEGUN;
+    return (double)b->problem.g * (nonzeros * vectors / 2 * MULTIPLIED + code + saved + written + packed + begun);
+}
+
+static int64_t fitting(const struct bk_bands *b) { return PLANES_BYTES / (b->plane * BAND_LANES * (int64_t)sizeof(float)); }
+
+static double try_columns(struct bk_bands *b, int64_t columns, int64_t part)
+{
+    int run = columns >= b->pitch || b->adjacent;
+    set_rows(b, run);
+    set_columns(b, run && !b->adjacent ? b->width : smaller(columns, b->width));
+    set_part(b, part > 0 ? part : fitting(b));
+    return b->cycles = estimate(b);
+}
+
+/* Few columns leave room for many input channels, many use code and packed rows longer: take the cheapest. */
+static void choose_strips(struct bk_bands *b, struct bk_bands_wish wish)
+{
+    int64_t best = wish.columns, most = b->adjacent ? b->band : b->pitch;
+    double fewest = -1;
+    for (int64_t columns = BAND_VECTORS; wish.columns <= 0 && columns < most + BAND_VECTORS; columns += BAND_VECTORS) {
+        double cycles = try_columns(b, columns, 0);
+        if (fewest >= 0 && cycles >= fewest) continue;
+        fewest = cycles;
+        best = columns;
+    }
+    try_columns(b, best, wish.part);
+}
+
+/* As few chunks as keep all threads busy, since every chunk packs its input again. */
+static int make_chunks(struct bk_bands *b)
+{
+    int64_t units = b->problem.mb * b->problem.g * b->strips;
+    b->chunks = 1;
+    while (b->chunks < b->pieces && units * b->chunks % b->threads && units * b->chunks < 4 * b->threads) b->chunks++;
+    b->chunk_start = malloc((size_t)(b->chunks + 1) * sizeof *b->chunk_start);
+    for (int64_t c = 0; b->chunk_start && c <= b->chunks; c++) b->chunk_start[c] = b->pieces * c / b->chunks;
+    return b->chunk_start ? 0 : -1;
+}
+
+static int by_vector(const void *a, const void *b)
+{
+    const struct bands_tap *s = a, *t = b;
+    return (s->vector > t->vector) - (s->vector < t->vector);
+}
+
+static int make_taps(struct bk_bands *b)
+{
+    const struct bk_problem *p = &b->problem;
+    int64_t plane = (b->rows + b->row_reach) * b->plane_width;
+    b->tap = malloc((size_t)b->taps * sizeof *b->tap);
+    if (!b->tap) return -1;
+    for (int64_t r = 0, k = 0; r < p->kh; r++)
+        for (int64_t s = 0; s < p->kw; s++, k++) {
+            int64_t phase = b->row_axis.which[r] * b->column_axis.phases + b->column_axis.which[s];
+            int64_t vector = phase * plane + r * p->dh / p->sh * b->row_step + s * p->dw / p->sw;
+            b->tap[k] = (struct bands_tap){(int32_t)k, (int32_t)vector};
+        }
+    qsort(b->tap, (size_t)b->taps, sizeof *b->tap, by_vector);
+    return 0;
+}
+
+/* Where lane `lane` of `columns` columns from (row, column) of the bands on goes in y's channel. */
+static struct bands_place find_place(const struct bk_bands *b, int64_t lane, int64_t row, int64_t column, int64_t columns)
+{
+    const struct bk_problem *p = &b->problem;
+    struct bands_place place = {.count = 0};
+    for (int64_t k = 0; k < columns; k++) {
+        int64_t q = lane * b->band + row * b->pitch + column + k, i = q / b->pitch, j = q % b->pitch;
+        if (i >= p->oh || j >= p->ow) continue;
+        if (place.count == 0) place.position = (int32_t)(i * p->ow + j);
+        place.pick[place.count++] = (int32_t)k;
+    }
+    return place;
+}
+
+/* The last quad of a row is exact; one before it may write what the next will write over. */
+static void loosen(struct bands_quad *quad, const struct bands_quad *next)
+{
+    for (int64_t l = 0; l < BAND_LANES; l++) {
+        struct bands_place *place = quad->place + l;
+        place->loose = place->count == BAND_QUAD || (next && place->count > 0 && place->count + next->place[l].count >= BAND_QUAD);
+    }
+}
+
+static void add_row(struct bk_bands *b, struct bands_strip *strip, int64_t row)
+{
+    int64_t columns = columns_of(b, row, strip->column, strip->columns), quads = ceil_div(columns, BAND_QUAD);
+    struct bands_quad *quad = b->place + strip->quad + strip->quads;
+    for (int64_t k = 0; k < quads && !b->adjacent; k++) {
+        int64_t n = smaller(BAND_QUAD, columns - k * BAND_QUAD);
+        quad[k].tile = (int32_t)(strip->tiles + k * BAND_QUAD / BAND_VECTORS);
+        quad[k].columns = (int32_t)n;
+        for (int64_t l = 0; l < BAND_LANES; l++) quad[k].place[l] = find_place(b, l, row, strip->column + k * BAND_QUAD, n);
+    }
+    for (int64_t k = 0; k < quads && !b->adjacent; k++) loosen(quad + k, k + 1 < quads ? quad + k + 1 : NULL);
+    strip->quads += quads;
+    for (int64_t c = 0; c < columns; c += BAND_VECTORS)
+        b->offset[strip->tile + strip->tiles++] = (int32_t)((row * b->plane_width + c) * BAND_LANES * (int64_t)sizeof(float));
+}
+
+static int make_strips(struct bk_bands *b)
+{
+    b->strip = calloc((size_t)b->strips, sizeof *b->strip);
+    b->offset = malloc((size_t)b->tiles * sizeof *b->offset);
+    b->place = malloc((size_t)b->quads * sizeof *b->place);
+    if (!b->strip || !b->offset || !b->place) return -1;
+    for (int64_t s = 0, tile = 0, quad = 0; s < b->strips; s++) {
+        struct bands_strip *strip = b->strip + s;
+        strip->column = s * b->columns;
+        strip->columns = smaller(b->columns, b->width - strip->column);
+        strip->tile = tile;
+        strip->quad = quad;
+        for (int64_t row = 0; row < b->rows; row++) add_row(b, strip, row);
+        tile += strip->tiles;
+        quad += strip->quads;
+    }
+    return 0;
+}
+
+int bands_layout(struct bk_bands *b, struct bk_bands_wish wish, char *message)
+{
+    struct bk_problem *p = &b->problem;
+    b->in = p->ic / p->g;
+    b->out = p->oc / p->g;
+    b->taps = p->kh * p->kw;
+    b->blocks = ceil_div(b->out, BAND_CHANNELS);
+    b->adjacent = as_one_row(p);
+    if (make_axis(&b->row_axis, p->kh, p->dh, p->sh) || make_axis(&b->column_axis, p->kw, p->dw, p->sw)) FAIL("no memory for the plan");
+    b->pitch = find_pitch(p, &b->column_axis);
+    int64_t most = INT32_MAX / 64, reach = (p->kh - 1) * p->dh / p->sh * b->pitch + (p->kw - 1) * p->dw / p->sw;
+    if (b->pitch * p->oh > most || reach > most || p->oh * p->ow > most) FAIL("an image is too large for generated code");
+    set_bands(b);
+    b->flat = BAND_LANES * b->band + reach + 2 * b->pitch + BAND_VECTORS + BAND_QUAD;
+    choose_strips(b, wish);
+    int64_t bytes = BAND_LANES * (int64_t)sizeof(float);
+    if (b->plane > most || b->part * b->plane > INT32_MAX / 2 / bytes || b->piece * b->most_tiles > INT32_MAX / 2 / bytes / BAND_SUMS)
+        FAIL("the planes of %lld channels are too large for generated code", (long long)b->part);
+    if (make_chunks(b) || make_taps(b) || make_strips(b)) FAIL("no memory for the plan");
+    return 0;
+}

@@ -1,0 +1,162 @@
+/* Code for AVX2: from NCHW arrays to bands and back. */
+#include "bands_internal.h"
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define AVX2 __attribute__((target("avx2")))
+#define UNROLL _Pragma("GCC unroll 8")
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* n floats; no loop over single floats, which would become a call of memcpy. */
+INLINE void AVX2 store_some(float *to, __m128 four, int64_t n)
+{
+    if (n & 4) _mm_storeu_ps(to, four);
+    if (n & 2) _mm_storel_pi((__m64 *)to, four), to += 2, four = _mm_movehl_ps(four, four);
+    if (n & 1) _mm_store_ss(to, four);
+}
+
+/* n floats. The last vector covers some of the one before. */
+INLINE void AVX2 copy(float *to, const float *from, int64_t n)
+{
+    if (n < BAND_LANES) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    for (int64_t i = 0; i + BAND_LANES < n; i += BAND_LANES) _mm256_storeu_ps(to + i, _mm256_loadu_ps(from + i));
+    _mm256_storeu_ps(to + n - BAND_LANES, _mm256_loadu_ps(from + n - BAND_LANES));
+}
+
+/* n floats and up to seven more. */
+INLINE void AVX2 clear(float *to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += BAND_LANES) _mm256_storeu_ps(to + i, _mm256_setzero_ps());
+}
+
+static void copy_strided(float *to, const float *from, int64_t n, int64_t stride)
+{
+    for (int64_t i = 0; i < n; i++) to[i] = from[i * stride];
+}
+
+/* Phase plane (a, b) of one channel, zeros included; they may reach past its end, where the next plane is written later. */
+static void AVX2 flatten_plane(const struct bk_bands *bands, const float *x, float *flat, int64_t a, int64_t b)
+{
+    const struct bk_problem *p = &bands->problem;
+    int64_t pitch = bands->pitch, left = lead(p, b), right = smaller(past(p, b), pitch), done = 0;
+    for (int64_t i = 0; i * pitch < bands->flat && left < right; i++) {
+        int64_t y = i * p->sh + a - p->ph, start = i * pitch + left, n = smaller(right - left, bands->flat - start);
+        if (y < 0 || y >= p->ih || n <= 0) continue;
+        const float *from = x + y * p->iw + left * p->sw + b - p->pw;
+        clear(flat + done, start - done);
+        if (p->sw == 1) copy(flat + start, from, n);
+        else copy_strided(flat + start, from, n, p->sw);
+        done = start + n;
+    }
+    clear(flat + done, bands->flat - done);
+}
+
+void bands_flatten(const struct bk_bands *bands, const float *x, float *flat, int64_t channels)
+{
+    const struct bk_problem *p = &bands->problem;
+    for (int64_t c = 0; c < channels; c++, x += p->ih * p->iw)
+        for (int64_t a = 0; a < bands->row_axis.phases; a++)
+            for (int64_t b = 0; b < bands->column_axis.phases; b++, flat += bands->flat)
+                flatten_plane(bands, x, flat, bands->row_axis.phase[a], bands->column_axis.phase[b]);
+}
+
+/* Floats k of four vectors, for each half of them: the 4x4 transposes that bands need both ways. */
+INLINE void AVX2 transpose(__m256 v[4])
+{
+    __m256 a = _mm256_unpacklo_ps(v[0], v[1]), b = _mm256_unpackhi_ps(v[0], v[1]);
+    __m256 c = _mm256_unpacklo_ps(v[2], v[3]), d = _mm256_unpackhi_ps(v[2], v[3]);
+    v[0] = _mm256_shuffle_ps(a, c, 0x44);
+    v[1] = _mm256_shuffle_ps(a, c, 0xEE);
+    v[2] = _mm256_shuffle_ps(b, d, 0x44);
+    v[3] = _mm256_shuffle_ps(b, d, 0xEE);
+}
+
+/* Row by row of the plane, four columns at a time; a row's end may cover the start of the next, which is written later. */
+static void AVX2 pack_plane(const struct bk_bands *bands, const float *flat, float *plane)
+{
+    int64_t band = bands->band, width = bands->plane_width;
+    for (int64_t i = 0; i < bands->rows + bands->row_reach; i++, flat += bands->pitch, plane += width * BAND_LANES)
+        for (int64_t c = 0; c < width; c += BAND_QUAD) {
+            __m256 v[4];
+            UNROLL for (int64_t l = 0; l < 4; l++) {
+                __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(flat + l * band + c));
+                v[l] = _mm256_insertf128_ps(low, _mm_loadu_ps(flat + (l + 4) * band + c), 1);
+            }
+            transpose(v);
+            UNROLL for (int64_t k = 0; k < BAND_QUAD; k++) _mm256_store_ps(plane + (c + k) * BAND_LANES, v[k]);
+        }
+}
+
+void AVX2 bands_pack(const struct bk_bands *bands, const struct bands_strip *strip, const float *source, float *planes, int64_t channels)
+{
+    const struct bk_problem *p = &bands->problem;
+    int64_t phases = bands->row_axis.phases * bands->column_axis.phases, plane = bands->plane / phases * BAND_LANES;
+    if (bands->adjacent) {
+        int64_t first = strip->column * BAND_LANES, n = smaller(strip->columns * BAND_LANES, p->iw - first);
+        for (int64_t c = 0; c < channels; c++) copy(planes + c * plane, source + c * p->iw + first, n);
+        return;
+    }
+    for (int64_t k = 0; k < channels * phases; k++) pack_plane(bands, source + k * bands->flat + strip->column, planes + k * plane);
+}
+
+/* Up to four outputs of one lane. */
+INLINE void AVX2 write_four(const struct bands_place *place, __m128 four, float *y)
+{
+    four = _mm_permutevar_ps(four, _mm_loadu_si128((const __m128i *)place->pick));
+    if (place->loose) _mm_storeu_ps(y + place->position, four);
+    else store_some(y + place->position, four, place->count);
+}
+
+INLINE void AVX2 write_quad(const struct bands_quad *quad, const float *sums, __m256 bias, __m256 floor, float *y)
+{
+    const float *first = sums + quad->tile * BAND_SUMS * BAND_LANES, *second = quad->columns > 2 ? first + BAND_SUMS * BAND_LANES : first;
+    __m256 v[4] = {_mm256_load_ps(first), _mm256_load_ps(first + BAND_LANES), _mm256_load_ps(second), _mm256_load_ps(second + BAND_LANES)};
+    UNROLL for (int k = 0; k < 4; k++) v[k] = _mm256_max_ps(floor, _mm256_add_ps(v[k], bias)); /* a NaN stays */
+    transpose(v);
+    UNROLL for (int l = 0; l < 4; l++)
+    {
+        write_four(quad->place + l, _mm256_castps256_ps128(v[l]), y);
+        write_four(quad->place + l + 4, _mm256_extractf128_ps(v[l], 1), y);
+    }
+}
+
+/* Pixels side by side: tile after tile to y. */
+static void AVX2 write_row(const struct bands_strip *strip, const float *sums, __m256 bias, __m256 floor, float *y, int64_t pixels)
+{
+    int64_t first = strip->column * BAND_LANES, left = smaller(strip->columns * BAND_LANES, pixels - first);
+    float some[BAND_LANES];
+    y += first;
+    for (int64_t k = 0; left > 0; k++, y += BAND_LANES, left -= BAND_LANES) {
+        const float *sum = sums + k / BAND_VECTORS * BAND_SUMS * BAND_LANES + k % BAND_VECTORS * BAND_LANES;
+        __m256 v = _mm256_max_ps(floor, _mm256_add_ps(_mm256_load_ps(sum), bias));
+        if (left >= BAND_LANES) {
+            _mm256_storeu_ps(y, v);
+            continue;
+        }
+        _mm256_storeu_ps(some, v);
+        memcpy(y, some, (size_t)left * sizeof *y);
+    }
+}
+
+void AVX2 bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, const float *bias, float *y,
+                       int64_t from, int64_t to)
+{
+    const struct bk_problem *p = &bands->problem;
+    const __m256 floor = _mm256_set1_ps(bands->relu ? 0.0f : -INFINITY);
+    const struct bands_quad *quads = bands->place + strip->quad;
+    for (int64_t block = from; block < to; block++, sums += bands->most_tiles * BAND_SUMS * BAND_LANES)
+        for (int64_t o = bands_first(bands, block), r = 0; o < bands_first(bands, block + 1); o++, r++) {
+            const float *own = sums + r * BAND_VECTORS * BAND_LANES;
+            float *channel = y + o * p->oh * p->ow;
+            __m256 offset = _mm256_set1_ps(bias ? bias[o] : 0.0f);
+            if (bands->adjacent) write_row(strip, own, offset, floor, channel, p->ow);
+            else
+                for (int64_t k = 0; k < strip->quads; k++) write_quad(quads + k, own, offset, floor, channel);
+        }
+}
