@@ -114,7 +114,7 @@ def test_the_record_says_where_and_how(record):
     assert {"cpu", "cores", "memory_gib", "os", "python"} <= set(record["machine"])
     assert record["versions"]["naughty:strange"] == "1.5" and "numpy" in record["versions"]
     assert record["config"]["backend"] == {"name": "naughty", "word": "a b"}
-    assert record["config"]["measure"] == {"repetitions": 2, "cold": 1, "timeout_s": 1.5}
+    assert record["config"]["measure"] == {"repetitions": 2, "cold": 1, "timeout_s": 1.5, "patience_s": None}
     assert record["coverage"] == "1 of 1 convolutions, 100% of their FLOP"
 
 
