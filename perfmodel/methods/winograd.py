@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -20,12 +21,21 @@ _TRANSFORM = {2: (32, 24), 4: (156, 90)}
 # as measured with 1 to 784 tiles on layers of 64 to 512 channels.
 _WEIGHT_COST, _TRANSFORM_COST = 30, 4
 
+# Tiles go through the products in blocks whose transforms fit L2, yet not in fewer than this; channels fill whole vectors.
+_BLOCK_BYTES, _LEAST_TILES, _LANES = 1024 * 1024, 56, 16
+# Transformed weights of one call beyond this size leave the last-level cache from one block to the next; twice that wholly.
+_KEPT_WEIGHTS = 4 * 1024 * 1024
+
 
 def tile_work(problem: Problem, m: int) -> float:
     """Work of F(m x m, 3 x 3) on ``problem`` in FLOP of its products: products, weights and transforms."""
     p, (into, out) = problem, _TRANSFORM[m]
     tiles, points = p.mb * -(-p.oh // m) * -(-p.ow // m), (m + 2) ** 2
     return 2.0 * points * p.oc * p.ic / p.g * (tiles + _WEIGHT_COST) + _TRANSFORM_COST * tiles * (into * p.ic + out * p.oc)
+
+
+def _padded(channels: int) -> int:
+    return -(-channels // _LANES) * _LANES
 
 
 def best_tile(problem: Problem) -> int:
@@ -41,7 +51,8 @@ class Winograd(MethodModel):
     weights: zeros of the plain weights do not survive the transform. Without ``m`` each problem gets its :func:`best_tile`.
 
     ``multiply``: FLOP of the products; ``transform``: FLOP of input and output transforms; ``tiles``: bytes of transformed
-    tiles written and read; ``weights``: bytes of transformed weights; ``activations``: bytes of input and output; ``call``: 1.
+    tiles written and read; ``tiles_far``: those of blocks that outgrow L2; ``weights``: bytes of transformed weights, read once a block
+    of tiles; ``weights_far``: those that left the last-level cache meanwhile; ``activations``: bytes of input and output; ``call``: 1.
     """
 
     method = "winograd"
@@ -49,7 +60,9 @@ class Winograd(MethodModel):
         "multiply": "compute",
         "transform": "compute",
         "tiles": "bandwidth",
+        "tiles_far": "bandwidth",
         "weights": "bandwidth",
+        "weights_far": "bandwidth",
         "activations": "bandwidth",
         "call": "overhead",
     }
@@ -81,13 +94,19 @@ class Winograd(MethodModel):
         self.check(problem)
         p, m = problem, self.m or best_tile(problem)
         tiles, points = float(p.mb * -(-p.oh // m) * -(-p.ow // m)), float((m + 2) ** 2)
-        into, out = _TRANSFORM[m]
+        (into, out), (inputs, outputs) = _TRANSFORM[m], (p.g * _padded(p.ic // p.g), p.g * _padded(p.oc // p.g))
         share = density if self.sparse else 1.0
+        block = 2 * FLOAT * points * (inputs + outputs)  # bytes of one tile, written and read
+        blocks = math.ceil(tiles / max(_LEAST_TILES, _BLOCK_BYTES // (block / 2 / p.g)))
+        outgrown = min(1.0, max(0.0, tiles / blocks * block / 2 / p.g / _BLOCK_BYTES - 1.0))
+        weights = share * (2 if self.sparse else 1) * FLOAT * points * p.oc * p.ic / p.g
         return {
             "multiply": share * 2 * tiles * points * p.ic // p.g * p.oc,
-            "transform": tiles * (into * p.ic + out * p.oc),
-            "tiles": 2 * FLOAT * tiles * points * (p.ic + p.oc),
-            "weights": share * (2 if self.sparse else 1) * FLOAT * points * p.oc * p.ic / p.g,
+            "transform": tiles * (into * inputs + out * outputs),
+            "tiles": tiles * block,
+            "tiles_far": tiles * block * outgrown,
+            "weights": weights * blocks,
+            "weights_far": weights * blocks * min(1.0, max(0.0, weights / _KEPT_WEIGHTS - 1.0)),
             "activations": sum(activation_bytes(p)),
             "call": 1.0,
         }
@@ -99,7 +118,9 @@ class Winograd(MethodModel):
             "multiply": alpha,
             "transform": 2.0,
             "tiles": byte_cost(hardware, "l2"),
+            "tiles_far": byte_cost(hardware, "l3"),
             "weights": byte_cost(hardware, "l3"),
+            "weights_far": byte_cost(hardware, "memory"),
             "activations": byte_cost(hardware, "l3"),
             "call": call_cost(hardware),
         }

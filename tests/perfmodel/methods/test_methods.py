@@ -123,6 +123,25 @@ def test_strides_gather_and_large_batches_leave_the_caches():
     assert large["outer"] - large["memory"] == (8 * 1024 - 512) * 1024
 
 
+def test_input_leaves_the_last_level_cache_as_a_whole():
+    """Input and output of 3 MiB each fill the 6 MiB that a call can count on; at twice the images nothing of the input is left there."""
+    for images, share in ((16, 0.0), (32, 0.0), (40, 0.25), (48, 0.5), (64, 1.0), (128, 1.0)):
+        problem = Problem.parse(f"mb{images}ic96ih16oc96kh1")
+        terms = GeneratedSparse().terms(problem, 0.1, KernelParameters(lanes=16))
+        assert terms["read_far"] == pytest.approx(share * 4 * images * 96 * 256)
+
+
+def test_only_arrays_of_more_than_32_mib_get_fresh_pages():
+    def fresh(algorithm, text):
+        return Dense(algorithm).terms(Problem.parse(text), 1.0, KernelParameters())["fresh"]
+
+    assert fresh("direct", "mb8ic64ih64oc64kh1") == 0.0
+    assert fresh("direct", "mb16ic16ih64oc256kh3ph1") == 4 * 16 * 256 * 64 * 64
+    assert fresh("direct", "ic1024ih4oc1024kh3ph1") == 4 * 1024 * 1024 * 9
+    assert fresh("im2col", "mb16ic16ih64oc256kh3ph1") == 4 * 16 * 16 * 9 * 64 * 64
+    assert fresh("im2col", "mb16ic16ih64oc256kh1") == 0.0
+
+
 def test_direct_sparse_at_density_0_still_writes_its_output():
     terms = DirectSparse().terms(CONV3, 0.0, KERNEL)
     assert (terms["multiply"], terms["fetch"], terms["stream"]) == (0.0, 0.0, 0.0)
