@@ -183,6 +183,14 @@ def test_winograd_without_a_tile_takes_the_one_with_less_work(text, m):
     assert tile_work(problem, m) < tile_work(problem, 6 - m)
 
 
+def test_winograd_reads_its_weights_once_a_block_of_tiles():
+    one, many = (Winograd(4).terms(Problem.parse(f"mb{mb}ic256ih16oc256kh3ph1"), 1.0, KERNEL) for mb in (1, 16))
+    weights = 4 * 36 * 256 * 256
+    assert one["weights"] == one["weights_far"] == weights  # 16 tiles; 9.4 MB leave the last-level cache
+    assert many["weights"] == math.ceil(256 / 56) * weights
+    assert one["tiles_far"] == pytest.approx(0.125 * one["tiles"])  # 16 tiles of 72 KiB fill 1.125 MiB
+
+
 def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
     dense, sparse = (Winograd(2, sparse=s).terms(CONV3, 0.25, KERNEL) for s in (False, True))
     assert sparse["multiply"] == pytest.approx(0.25 * dense["multiply"])
