@@ -1,8 +1,9 @@
-"""Make a pip-installed OpenCL runtime visible to the loader, before the first platform call.
+"""Make a pip-installed OpenCL runtime, or a driver that no ``.icd`` file names, visible to the loader before the first platform call.
 
 pyopencl's loader reads ``OCL_ICD_VENDORS``: a folder of ``.icd`` files that replaces the system's.
 The ``.icd`` file in Intel's wheel names a folder of its build machine, so we write our own; the wheel's
-libraries find those of ``intel-cmplr-lib-rt`` because both lie in the same folder.
+libraries find those of ``intel-cmplr-lib-rt`` because both lie in the same folder. Containers mount NVIDIA's driver but often
+not its ``.icd`` file: its library is looked for where they put it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.contract import BreakevenError
@@ -18,6 +20,14 @@ _SYSTEM_VENDORS = Path("/etc/OpenCL/vendors")
 _VARIABLES = ("OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH")
 _DISTRIBUTION = "intel-opencl-rt"
 _LIBRARY = "libintelocl.so"
+_NVIDIA = "libnvidia-opencl.so.1"
+_DRIVER_FOLDERS = (
+    "/usr/local/nvidia/lib64",
+    "/usr/local/nvidia/lib",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+)
 HINTS = (
     "install a runtime: pip install 'breakeven[opencl]' (Intel's CPU runtime, x86-64) or pip install 'pyopencl[pocl]' (Linux x86-64); "
     "a system driver needs an .icd file in /etc/OpenCL/vendors, or OCL_ICD_VENDORS=libnvidia-opencl.so.1 (NVIDIA) in the environment; "
@@ -53,15 +63,27 @@ def pip_runtime(distribution: str = _DISTRIBUTION, library: str = _LIBRARY) -> P
     return None
 
 
+def unannounced_driver(entries: Iterable[str], folders: Iterable[str] = _DRIVER_FOLDERS) -> Path | None:
+    """NVIDIA's library where it is installed and none of the ``.icd`` texts in ``entries`` names it."""
+    if any("nvidia" in text.lower() for text in entries):
+        return None
+    searched = [*filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":")), *folders]
+    return next((path for folder in searched if (path := Path(folder) / _NVIDIA).exists()), None)
+
+
 def ensure_runtimes(vendors: Path = _SYSTEM_VENDORS, cache: Path | None = None) -> Path | None:
-    """Add pip's runtime to the system's ``.icd`` entries; returns the folder used, None if nothing was changed.
+    """Add pip's runtime and an unannounced driver to the system's ``.icd`` entries; returns the folder used, None if nothing was changed.
 
     A setting of the user wins. The folder lies in the cache, named by its contents: it is reused, never left behind.
     """
-    if any(os.environ.get(name) for name in _VARIABLES) or (library := pip_runtime()) is None:
+    if any(os.environ.get(name) for name in _VARIABLES):
         return None
     entries = {f.name: f.read_text() for f in sorted(vendors.glob("*.icd"))} if vendors.is_dir() else {}
-    entries["breakeven-intel-pip.icd"] = f"{library}\n"
+    found = {"breakeven-intel-pip.icd": pip_runtime(), "breakeven-nvidia.icd": unannounced_driver(entries.values())}
+    ours = {name: library for name, library in found.items() if library}
+    if not ours:
+        return None
+    entries |= {name: f"{library}\n" for name, library in ours.items()}
     digest = hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()[:16]
     folder = (cache or cache_folder()) / "vendors" / digest
     try:
@@ -71,7 +93,7 @@ def ensure_runtimes(vendors: Path = _SYSTEM_VENDORS, cache: Path | None = None) 
     except OSError:  # a read-only home: the library itself is accepted too, at the cost of the system's entries
         if len(entries) > 1:
             return None
-        folder = library
+        folder = next(iter(ours.values()))
     os.environ["OCL_ICD_VENDORS"] = str(folder)
     return folder
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from backends.opencl.gpu_plans import LiteralPlan, StagedPlan, image_planes
 from backends.opencl.gpu_rule import gpu_cost
 from backends.opencl.planes import Planes
 from backends.opencl.plans import DirectPlan, LoweredPlan, OpenclPlan, lowered_panels
-from backends.opencl.rows import build_blocks, union_columns
+from backends.opencl.rows import UnionColumns, build_blocks
 from backends.opencl.session import Session
 from backends.opencl.tune import question, tuned
 from backends.opencl.variants import VARIANTS, WIDEST_TILE, Choice, Machine, Shape, candidates, cpu_cost, pick
@@ -87,7 +87,7 @@ def _shape(request: PlanRequest) -> Shape:
     p = request.problem
     planes = Planes(p, 0)
     if request.kernel.sparse:
-        columns = cache(partial(union_columns, p, request.weight.reshape(p.oc, -1) != 0))
+        columns = cache(UnionColumns(p, request.weight))
         return Shape(planes.positions, p.oc, p.g, columns, False, planes.group_planes, planes.reach, p.mb, p.oh * p.ow)
     taps = p.ic // p.g * p.kh * p.kw
 

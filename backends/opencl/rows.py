@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.contract import Problem
 
 Ints = NDArray[np.int32]
+_ONES = np.array([n.bit_count() for n in range(256)], np.uint16)  # bits of each byte
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class RowBlocks:
         return len(self.base)
 
 
-def row_order(problem: Problem, used: NDArray[np.bool_], height: int) -> Ints:
-    """Output channels by block, (blocks, height): within a group the longest rows first, so that work ends evenly."""
+def row_order(problem: Problem, counts: NDArray[np.intp], height: int) -> Ints:
+    """Output channels by block, (blocks, height): within a group the longest rows first, so that work ends evenly.
+
+    ``counts`` are the weights of each row that are not zero.
+    """
     p = problem
     per_group = p.oc // p.g
-    counts = used.sum(axis=1).reshape(p.g, per_group)
-    order = np.argsort(-counts, axis=1, kind="stable") + np.arange(p.g)[:, None] * per_group
+    order = np.argsort(-counts.reshape(p.g, per_group), axis=1, kind="stable") + np.arange(p.g)[:, None] * per_group
     padded = np.full((p.g, -(-per_group // height) * height), -1, np.int64)
     padded[:, :per_group] = order
     return padded.reshape(-1, height).astype(np.int32)
@@ -55,20 +58,24 @@ def build_blocks(
 ) -> RowBlocks:
     """Lay out OIHW ``weight``; ``offsets`` has one entry a column of a group (any shape of ic / g * kh * kw entries)."""
     p = problem
-    flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])
-    used = flat != 0
-    channel = row_order(p, used[:-1], height)
-    blocks = len(channel)
+    rows = weight.reshape(p.oc, -1)
+    used = rows != 0
+    channel = row_order(p, np.count_nonzero(used, axis=1), height)
+    blocks, columns = len(channel), rows.shape[1]
     group = np.maximum(channel[:, 0], 0) // (p.oc // p.g)
     base = (group * group_stride).astype(np.int32)
     if dense:
-        columns = flat.shape[1]
         start = (np.arange(blocks + 1) * columns).astype(np.int32)
-        value = np.ascontiguousarray(flat[channel].transpose(0, 2, 1)).reshape(-1, height)  # channel -1: the row of zeros
+        flat = np.vstack([rows, np.zeros((1, columns), np.float32)])  # channel -1: the row of zeros
+        value = np.ascontiguousarray(flat[channel].transpose(0, 2, 1)).reshape(-1, height)
         return RowBlocks(height, start, offsets.reshape(-1).astype(np.int32), value, channel, base)
-    block, column = np.nonzero(used[channel].any(axis=1) if height > 1 else used[channel[:, 0]])
+    any_row = used[channel[:, 0]] if height == 1 else (used[channel] & (channel >= 0)[:, :, None]).any(axis=1)
+    block, column = np.divmod(np.flatnonzero(any_row).astype(np.int32), np.int32(columns))
     start = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=blocks))]).astype(np.int32)
-    value = flat[channel[block], column[:, None]]
+    rows_of = channel[block]
+    value = rows.reshape(-1)[np.maximum(rows_of, 0) * np.int64(columns) + column[:, None]]
+    if (channel < 0).any():
+        value[rows_of < 0] = 0
     return RowBlocks(height, start, offsets.reshape(-1)[column].astype(np.int32), value, channel, base)
 
 
@@ -85,7 +92,7 @@ class StagedRows:
 def build_staged(problem: Problem, weight: NDArray[np.float32], taps: Staging, height: int) -> StagedRows:
     """Lay out OIHW ``weight`` for staged.cl in groups of ``height`` rows."""
     p = problem
-    channel = row_order(p, weight.reshape(p.oc, -1) != 0, height)
+    channel = row_order(p, np.count_nonzero(weight.reshape(p.oc, -1), axis=1), height)
     base = np.maximum(channel[:, 0], 0) // (p.oc // p.g) * taps.group_stride
     flat = np.vstack([weight.reshape(p.oc, -1), np.zeros((1, weight[0].size), np.float32)])[channel.reshape(-1)]
     plane = taps.plane.reshape(-1)
@@ -117,12 +124,17 @@ class Staging(NamedTuple):
     span: int
 
 
-def union_columns(problem: Problem, used: NDArray[np.bool_], height: int) -> int:
-    """Columns over all blocks of ``height`` rows, for the (oc, columns) mask of weights that are not zero.
+class UnionColumns:
+    """Columns over all blocks of some rows: what sharing input loads between rows costs in zeros."""
 
-    That is what sharing input loads between rows costs in zeros.
-    """
-    if height == 1:
-        return int(np.count_nonzero(used))
-    padded = np.vstack([used, np.zeros((1, used.shape[1]), bool)])
-    return int(np.count_nonzero(padded[row_order(problem, used, height)].any(axis=1)))
+    def __init__(self, problem: Problem, weight: NDArray[np.float32]) -> None:
+        self._problem = problem
+        used = weight.reshape(problem.oc, -1) != 0
+        self._counts = np.count_nonzero(used, axis=1)
+        self._bits = np.vstack([np.packbits(used, axis=1), np.zeros((1, -(-used.shape[1] // 8)), np.uint8)])  # row -1: nothing
+
+    def __call__(self, height: int) -> int:
+        """Columns over all blocks of ``height`` rows."""
+        if height == 1:
+            return int(self._counts.sum())
+        return int(_ONES[np.bitwise_or.reduce(self._bits[row_order(self._problem, self._counts, height)], axis=1)].sum())

@@ -16,6 +16,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     library.parent.mkdir()
     library.touch()
     monkeypatch.setattr(bootstrap, "pip_runtime", lambda *names: library)
+    monkeypatch.setattr(bootstrap, "unannounced_driver", lambda entries: None)
     for name in ("OCL_ICD_VENDORS", "OPENCL_VENDOR_PATH"):
         monkeypatch.setenv(name, "")  # remembered, so that what the test sets is undone
     return library
@@ -57,6 +58,7 @@ def test_without_the_package_nothing_changes(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("OCL_ICD_VENDORS", "")
     assert bootstrap.pip_runtime("no-such-distribution-here") is None
     monkeypatch.setattr(bootstrap, "pip_runtime", lambda *names: None)
+    monkeypatch.setattr(bootstrap, "unannounced_driver", lambda entries: None)
     assert bootstrap.ensure_runtimes(tmp_path, tmp_path / "cache") is None
 
 
@@ -66,3 +68,24 @@ def test_the_message_names_the_missing_half_of_intels_runtime(monkeypatch: pytes
     assert "no OpenCL platform found (PLATFORM_NOT_FOUND_KHR)" in message
     assert "pip install intel-cmplr-lib-rt" in message
     assert "/etc/OpenCL/vendors" in message
+
+
+def test_a_mounted_driver_without_an_icd_file_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "libnvidia-opencl.so.1").touch()
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    assert bootstrap.unannounced_driver([], [str(tmp_path)]) == tmp_path / "libnvidia-opencl.so.1"
+    assert bootstrap.unannounced_driver(["libnvidia-opencl.so.1\n"], [str(tmp_path)]) is None
+    assert bootstrap.unannounced_driver([], [str(tmp_path / "none")]) is None
+    monkeypatch.setenv("LD_LIBRARY_PATH", f":{tmp_path}")
+    assert bootstrap.unannounced_driver([], []) == tmp_path / "libnvidia-opencl.so.1"
+
+
+def test_the_driver_joins_pips_runtime(runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = tmp_path / "libnvidia-opencl.so.1"
+    monkeypatch.setattr(bootstrap, "unannounced_driver", lambda entries: driver)
+    folder = bootstrap.ensure_runtimes(tmp_path / "none", tmp_path / "cache")
+    assert folder is not None
+    assert {f.name: f.read_text() for f in folder.iterdir()} == {
+        "breakeven-intel-pip.icd": f"{runtime}\n",
+        "breakeven-nvidia.icd": f"{driver}\n",
+    }
