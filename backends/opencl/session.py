@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyopencl as cl
+import pyopencl.cache  # here, or the first build of a process pays for it
 from numpy.typing import NDArray
 
 from backends.opencl.devices import QUIRKS, Device

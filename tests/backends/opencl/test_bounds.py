@@ -25,9 +25,10 @@ from harness.contract import Problem
 
 backend = OpenclBackend(OpenclConfig(device="oclgrind"))
 rng = np.random.default_rng(0)
-for text in ("g2mb3ic4ih6oc6kh3ph1", "mb2ic3ih9oh3oc5kh3ph1sh3dh1", "mb5ic2ih5oc3kh1", "ic2ih1oc2kh3ph4"):
+for text in ("g2mb3ic4ih6oc6kh3ph1", "mb2ic3ih9oh3oc5kh3ph1sh3dh1", "mb17ic2ih5oc3kh1", "ic2ih1oc2kh3ph4", "ic1ih9oc2kh1sh100ph3"):
     problem = Problem.parse(text)
     weight = (rng.standard_normal(problem.weight_shape) * (rng.random(problem.weight_shape) < 0.4)).astype(np.float32)
+    weight[-1] = 0
     x = rng.standard_normal(problem.input_shape).astype(np.float32)
     exact = convolve(problem, x, weight)
     for kernel in ("direct_sparse", "direct_dense", "im2col_gemm"):
