@@ -27,10 +27,11 @@ class FmaProbe:
         width = min(16, session.vector_width) if session.is_cpu else 1
         self._group = 1 if session.is_cpu else 256
         self._items = self._group * session.units * (4 if session.is_cpu else 16)
-        chains = 10
-        self._kernel = session.kernel("probes.cl", "fma_chains", {"WIDTH": width, "CHAINS": chains, "GROUP": self._group})
+        chains, repeat = 10, 1 if session.is_cpu else 16
+        defines = {"WIDTH": width, "CHAINS": chains, "GROUP": self._group, "REPEAT": repeat}
+        self._kernel = session.kernel("probes.cl", "fma_chains", defines)
         self._out = session.floats(self._items)
-        self._flop = 2.0 * width * chains * self._items
+        self._flop = 2.0 * width * chains * repeat * self._items
         self._turns = 1000
         for _ in range(6):  # the first launch also finishes compiling
             seconds = self._launch()

@@ -9,12 +9,13 @@
  * Planes and lanes as in staged.cl. Global size: (GROUP * tiles, blocks), local size (GROUP, 1).
  * Bound: instruction fetch (16 bytes an instruction on NVIDIA's GPUs), which neighbouring work-groups share, and FMA units.
  */
-#define X(tap)                                                                                                                 \
-    UNROLL for (int t = 0; t < PIXELS; ++t)                                                                                    \
-        x[t] = mine[t][tap];
-#define F(h, weight)                                                                                                           \
-    UNROLL for (int t = 0; t < PIXELS; ++t)                                                                                    \
-        sum[h][t] = MAD((vec)(weight), x[t], sum[h][t]);
+#if PIXELS == 1 /* written out: tens of thousands of loops to unroll would take compilers minutes */
+#define X(tap) x[0] = mine[0][tap];
+#define F(h, weight) sum[h][0] = MAD((vec)(weight), x[0], sum[h][0]);
+#else
+#define X(tap) x[0] = mine[0][tap], x[1] = mine[1][tap];
+#define F(h, weight) sum[h][0] = MAD((vec)(weight), x[0], sum[h][0]), sum[h][1] = MAD((vec)(weight), x[1], sum[h][1]);
+#endif
 
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
 void literal_rows(__global const vec *planes, __global const int *channel, __global const int *base, __global const float *bias,

@@ -1,5 +1,8 @@
 /* Small kernels that measure the device: probes.py runs them. None writes what it computes unless it must,
  * but each result depends on every operation, so that no compiler can drop one. */
+#ifndef REPEAT
+#define REPEAT 1
+#endif
 #if WIDTH == 1
 typedef float vec;
 #define SUM(v) (v)
@@ -10,7 +13,8 @@ typedef JOIN(float, WIDTH) vec;
 #define SUM(v) (v.s0 + v.s1 + v.s2 + v.s3)
 #endif
 
-/* CHAINS independent chains of multiply-adds. Bound: FMA units. 2 * WIDTH * CHAINS FLOP a turn. */
+/* CHAINS independent chains of multiply-adds. Bound: FMA units. 2 * WIDTH * CHAINS * REPEAT FLOP a turn; REPEAT makes the loop's own
+ * instructions negligible where they take a multiply-add's place (GPUs). */
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void fma_chains(__global float *out, const float s, const int turns)
 {
     vec a[CHAINS];
@@ -18,8 +22,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void fma_chains(__gl
     UNROLL for (int i = 0; i < CHAINS; ++i)
         a[i] = (vec)(s + i + get_global_id(0));
     for (int k = 0; k < turns; ++k) {
-        UNROLL for (int i = 0; i < CHAINS; ++i)
-            a[i] = MAD(a[i], b, c);
+        UNROLL for (int r = 0; r < REPEAT; ++r)
+            UNROLL for (int i = 0; i < CHAINS; ++i)
+                a[i] = MAD(a[i], b, c);
     }
     UNROLL for (int i = 1; i < CHAINS; ++i)
         a[0] += a[i];

