@@ -93,4 +93,5 @@ def combined_outlook(outlooks: Sequence[LayerOutlook], reach: float = 2 / 3) -> 
         return sum(outlook.best_s(density) for outlook in outlooks)
 
     dense_s = sum(outlook.dense_s for outlook in outlooks)
-    return LayerOutlook(first.name, dense_s, seconds, solve_range(seconds, dense_s, reach))
+    names = [" + ".join(dict.fromkeys(outlook.kernels[i] for outlook in outlooks)) for i in (0, 1)]
+    return LayerOutlook(first.name, dense_s, seconds, solve_range(seconds, dense_s, reach), (names[0], names[1]))

@@ -38,7 +38,8 @@ class TrainConfig:
     The dense network gets ``dense_epochs`` at ``lr`` (or is read from the checkpoint ``dense``), then ``prune_epochs`` at ``prune_lr`` and
     ``retrain_epochs`` falling from there to 0. ``probes``: densities at which the sparse kernels are timed for the projections;
     ``reach``: share of a layer's largest speed-up at which its useful range ends. ``outlook``: an earlier run's folder whose layer times
-    guide this run too; ``measure=false`` leaves timing the pruned weights to ``task=study``.
+    guide this run too; ``also``: further backends whose layer times guide it, each running its own best kernel;
+    ``measure=false`` leaves timing the pruned weights to ``task=study``.
     """
 
     dense: str | None = None
@@ -58,6 +59,7 @@ class TrainConfig:
     checkpoint_every: int = 200
     reach: float = 0.9
     outlook: str | None = None
+    also: Any = None
     measure: bool = True
     force: bool = False
     skip_finished: bool = False

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.bench.cases import case_at
+from harness.bench.contenders import Field, open_field
 from harness.bench.entry import Entry
 from harness.bench.race import race
-from harness.config import as_list
+from harness.config import RunConfig, as_list
 from harness.contract import InputError, Problem
 from harness.contract.record import RECORD_NAME, read_record
 from harness.networks import Layer
+from harness.plugins import host
 from harness.tasks.session import Session
 from harness.weights import open_source
 
@@ -24,37 +27,58 @@ BLOCK = "outlook"
 
 def outlooks(session: Session, problems: Mapping[str, Problem]) -> dict[str, LayerOutlook]:
     """The outlook of each convolution, from the record where it has been measured before the run was interrupted."""
-    from gsl import measured_outlook
+    from gsl import combined_outlook
 
+    config = session.config
+    _probe_all(session, session.field, config, problems, BLOCK)
+    for backend in as_list(config.train.also):
+        own = dataclasses.replace(config, backend={"name": backend}, baselines="none", kernels=None, options=None)
+        session.describe(f"opening {backend}")
+        with open_field(own, host(), session.describe) as field:
+            _probe_all(session, field, own, problems, f"{BLOCK}:{backend}")
+    blocks = [BLOCK, *(f"{BLOCK}:{backend}" for backend in as_list(config.train.also))]
     found = {}
-    for name, problem in problems.items():
-        session.describe(f"timing {name}")
-        known = session.folder.record.extra.get(BLOCK, {})
-        if name not in known:
-            probed = _earlier(session.config.train.outlook, name, problem) or _probe(session, Layer(name, problem))
-            session.folder.note(BLOCK, name, probed)
-        probe: dict[str, Any] = session.folder.record.extra[BLOCK][name]
-        curve = {float(density): seconds for density, seconds in probe["sparse_s"].items()}
-        if len(curve) >= 2 and probe["dense_s"]:
-            found[name] = measured_outlook(name, probe["dense_s"], curve, (probe["dense"], probe["sparse"]), session.config.train.reach)
+    for name in problems:
+        seen = [_outlook(name, session.folder.record.extra[block][name], config.train.reach) for block in blocks]
+        on_each = [outlook for outlook in seen if outlook is not None]
+        if len(on_each) == len(blocks):
+            found[name] = on_each[0] if len(on_each) == 1 else combined_outlook(on_each, config.train.reach)
     if not found:
         raise InputError("no convolution could be timed on a dense and on a sparse kernel; task=doctor says what is missing")
     return found
 
 
-def _earlier(folder: str | None, name: str, problem: Problem) -> dict[str, Any] | None:
+def _probe_all(session: Session, field: Field, config: RunConfig, problems: Mapping[str, Problem], block: str) -> None:
+    """Time every layer on ``field``'s chosen backend, or take its times from an earlier run, and note them under ``block``."""
+    for name, problem in problems.items():
+        session.describe(f"timing {name}")
+        if name not in session.folder.record.extra.get(block, {}):
+            probed = _earlier(config.train.outlook, block, name, problem) or _probe(config, field, Layer(name, problem))
+            session.folder.note(block, name, probed)
+
+
+def _outlook(name: str, probe: Mapping[str, Any], reach: float) -> LayerOutlook | None:
+    """The outlook that a layer's times give; None where they are too few."""
+    from gsl import measured_outlook
+
+    curve = {float(density): seconds for density, seconds in probe["sparse_s"].items()}
+    if len(curve) < 2 or not probe["dense_s"]:
+        return None
+    return measured_outlook(name, probe["dense_s"], curve, (probe["dense"], probe["sparse"]), reach)
+
+
+def _earlier(folder: str | None, block: str, name: str, problem: Problem) -> dict[str, Any] | None:
     """The layer's times from an earlier run's record, so that runs to be compared are guided by the same numbers."""
     if not folder:
         return None
-    probe = dict(read_record(Path(folder).expanduser() / RECORD_NAME).extra.get(BLOCK, {}).get(name, {}))
+    probe = dict(read_record(Path(folder).expanduser() / RECORD_NAME).extra.get(block, {}).get(name, {}))
     if probe.get("problem") != str(problem):
         raise InputError(f"train.outlook {folder!r} has {probe.get('problem', 'no times')} for {name}; allowed: a run that timed {problem}")
     return probe
 
 
-def _probe(session: Session, layer: Layer) -> dict[str, Any]:
+def _probe(config: RunConfig, field: Field, layer: Layer) -> dict[str, Any]:
     """Best dense kernel and its seconds; at each density the seconds of the best sparse kernel."""
-    config, field = session.config, session.field
     source = open_source({"kind": "random", "pattern": "imbalanced"})
     sparse = [(team, kernel) for team, kernel in field.contenders() if team is field.chosen and kernel.sparse]
     if not sparse:

@@ -43,18 +43,17 @@ def plot_pareto(cells: Sequence[Cell], read: Callable[[Run], float], scope: str,
 def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float]) -> None:
     for guide, curve in dict.fromkeys((cell.guide, cell.curve) for cell in cells):
         mine = sorted((c for c in cells if (c.guide, c.curve) == (guide, curve)), key=lambda c: c.speedup(read))
-        x, y = [c.speedup(read) for c in mine], [100 * statistics.fmean(c.accuracies) for c in mine]
-        across = [
-            [at - min(map(read, c.runs)) for at, c in zip(x, mine, strict=True)],
-            [max(map(read, c.runs)) - at for at, c in zip(x, mine, strict=True)],
-        ]
-        up = [
-            [at - 100 * min(c.accuracies) for at, c in zip(y, mine, strict=True)],
-            [100 * max(c.accuracies) - at for at, c in zip(y, mine, strict=True)],
-        ]
-        axis.errorbar(
-            x, y, xerr=across, yerr=up, marker="o", markersize=4, capsize=2, linewidth=1.2, elinewidth=0.6, label=f"{guide} {curve}".strip()
-        )
+        x, across = _bars([[read(run) for run in cell.runs] for cell in mine], [cell.speedup(read) for cell in mine])
+        y, up = _bars([[100 * a for a in cell.accuracies] for cell in mine], [100 * statistics.fmean(cell.accuracies) for cell in mine])
+        lines = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2, "elinewidth": 0.6}
+        axis.errorbar(x, y, xerr=across, yerr=up, label=f"{guide} {curve}".strip(), **lines)
+
+
+def _bars(values: Sequence[Sequence[float]], middles: Sequence[float]) -> tuple[list[float], list[list[float]]]:
+    """The middles, and how far the seeds reach below and above them; one seed reaches nowhere, whatever rounding says."""
+    below = [max(0.0, middle - min(of)) for middle, of in zip(middles, values, strict=True)]
+    above = [max(0.0, max(of) - middle) for middle, of in zip(middles, values, strict=True)]
+    return list(middles), [below, above]
 
 
 def _control(axis: Axes, cells: Sequence[Cell]) -> None:

@@ -74,5 +74,6 @@ def test_measured_outlook_interpolates_and_takes_the_sparse_kernel_unpruned_wher
 def test_two_devices_at_once_add_up():
     both = combined_outlook([layer("a", 1.0), layer("a", 3.0)])
     assert both.dense_s == 4.0 and both.seconds(0.1) == pytest.approx(0.8) and both.seconds(1.0) == 4.0
+    assert both.kernels == ("dense", "sparse"), "each name once"
     with pytest.raises(InputError, match="one layer, seen from several devices"):
         combined_outlook([layer("a"), layer("b")])

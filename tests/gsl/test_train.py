@@ -89,6 +89,19 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(torch, tm
     assert load_checkpoint(path)["step"] == 2
 
 
+@pytest.mark.parametrize("name", ["isa", "torch", "machine"])
+def test_another_processor_or_torch_is_reported(torch, tmp_path, monkeypatch, name):
+    from gsl import checkpoint
+
+    path, heard = tmp_path / "checkpoint.pt", []
+    here = checkpoint.surroundings()
+    monkeypatch.setattr(checkpoint, "surroundings", lambda: {**here, name: "another"})
+    checkpoint.save_checkpoint(path, {"step": 1})
+    monkeypatch.undo()
+    assert checkpoint.load_checkpoint(path, heard.append)["step"] == 1
+    assert heard == [f"{name} is {here[name]}, the checkpoint was made with another: the result will not be equal bit by bit"]
+
+
 def test_other_surroundings_are_reported(torch, tmp_path):
     from gsl.checkpoint import load_checkpoint, save_checkpoint
 

@@ -119,4 +119,6 @@ def test_the_pareto_plot_is_drawn_where_something_is_measured(tmp_path):
     cells = collect([*runs("gsl", 1.5), *runs("none", 1.0), *CONTROLS])
     path = plot_pareto(cells, lambda r: r.measured, "all", tmp_path / "pareto.svg")
     assert path is not None and "<svg" in path.read_text()
+    single = collect([run("gmp", "gsl", 0.1, 1, 0.01, 1 / x) for x in (0.31, 0.33, 0.7)])
+    assert plot_pareto(single, lambda r: r.measured, "all", tmp_path / "single.svg") is not None
     assert plot_pareto(cells, lambda r: math.nan, "all", tmp_path / "none.svg") is None and not (tmp_path / "none.svg").exists()
