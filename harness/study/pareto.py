@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.prune.pictures import CONTROL
 from harness.report.figures import new_figure, save_figure
@@ -45,7 +45,7 @@ def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float]) -> N
         mine = sorted((c for c in cells if (c.guide, c.curve) == (guide, curve)), key=lambda c: c.speedup(read))
         x, across = _bars([[read(run) for run in cell.runs] for cell in mine], [cell.speedup(read) for cell in mine])
         y, up = _bars([[100 * a for a in cell.accuracies] for cell in mine], [100 * statistics.fmean(cell.accuracies) for cell in mine])
-        lines = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2, "elinewidth": 0.6}
+        lines: dict[str, Any] = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2, "elinewidth": 0.6}
         axis.errorbar(x, y, xerr=across, yerr=up, label=f"{guide} {curve}".strip(), **lines)
 
 
