@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsl.guides.base import BaseGuide, State
-from gsl.outlook import LayerOutlook
+from gsl.outlook import LayerOutlook, narrowed
 from gsl.rules import GuideRules
 from perfmodel import InputError
 
@@ -66,6 +66,8 @@ class Guide(BaseGuide):
         for name in self.names:
             if reason := self._no_gain(self.layers.get(name)):
                 self._decide(iteration, name, State.DROPPED, 1.0, reason)
+        least_s = self.seconds({name: layer.useful.low or 1.0 for name, layer in self.layers.items()})
+        self.layers |= {name: narrowed(self.layers[name], self.rules.spare * least_s) for name in self.pruning}
 
     def target(self, layer: str, wanted: float) -> float:
         """The density that a schedule may aim at: ``wanted``, but not below the low end, and 1 for layers that are not pruned."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from perfmodel import Hardware, InputError, Problem, UsefulRange, project_paper, useful_range_paper
-from perfmodel.useful import solve_range
+from perfmodel.useful import density_at, solve_range
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,21 @@ class LayerOutlook:
         return 0.0 if self.useful.low is None else self.dense_s - self.best_s(self.useful.low)
 
 
+def narrowed(outlook: LayerOutlook, spare_s: float) -> LayerOutlook:
+    """The same layer with its range ending, if that is sooner, where all further pruning would save less than ``spare_s`` seconds.
+
+    A layer's own range knows nothing of the others: the last tenth of a small layer's time may be a hundredth of the network's.
+    """
+    useful = outlook.useful
+    if useful.low is None or useful.high is None:
+        return outlook
+    low = min(useful.high, density_at(outlook.seconds, outlook.seconds(0.0) + spare_s))
+    if low <= useful.low:
+        return outlook
+    reason = f"{useful.reason.split(';')[0]}; below {low:.3g} less than {spare_s:.2g} s is left to save"
+    return dataclasses.replace(outlook, useful=dataclasses.replace(useful, low=low, reason=reason))
+
+
 def paper_outlook(name: str, problem: Problem, hardware: Hardware, alpha: float | None = None, beta: float = 2.0) -> LayerOutlook:
     """The outlook of one layer by the paper's model alone; errors as :func:`perfmodel.project_paper`."""
 
@@ -67,7 +83,7 @@ def measured_outlook(
     if len(curve) < 2 or any(not 0 < x <= 1 or not 0 < seconds < math.inf for x, seconds in curve.items()):
         raise InputError(f"curve of layer {name!r} is {dict(curve)}; allowed: positive seconds at two or more densities in (0, 1]")
     densities = sorted(curve)
-    rising = [max(curve[x] for x in densities[: i + 1]) for i in range(len(densities))]
+    rising = [min(curve[x] for x in densities[i:]) for i in range(len(densities))]  # disturbances only ever add time
     slope = (rising[1] - rising[0]) / (densities[1] - densities[0])
     points = [(0.0, max(rising[0] - slope * densities[0], 0.2 * rising[0])), *zip(densities, rising, strict=True)]
 

@@ -21,8 +21,9 @@ class GuideRules:
     The paper (sec. 2.3) names the rules but not the period, the test for "stabilised" or what becomes of a stopped layer.
 
     ``period``: iterations between checks. Keep the first check after the first zeros have come.
-    ``floor``: a layer must be able to save this share of the total time, or it is dropped at the start. By the formula
-    alone a small first layer keeps a range, and pruning it costs more accuracy than anything else saves.
+    ``floor``: a layer must be able to save this share of the unpruned time of all layers, or it is dropped at the start.
+    ``spare``: a layer is pruned only as far as more of it could save this share of the time that all layers take at the low ends of
+    their ranges. A layer's own range knows nothing of the others: the last zeros of a small one cost accuracy for nothing.
     ``bound_checks``: checks in a row at or below the low end before a layer stops. Surgery (dns) overshoots
     downwards at first and then splices back; one check would freeze every layer there.
     ``stable_checks``, ``stable_change``, ``armed_below``: a density has stabilised after this many checks in a row with a
@@ -34,7 +35,8 @@ class GuideRules:
     """
 
     period: int = 100
-    floor: float = 0.05
+    floor: float = 0.02
+    spare: float = 0.07
     bound_checks: int = 3
     stable_checks: int = 3
     stable_change: float = 0.03
@@ -48,7 +50,7 @@ class GuideRules:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} is {value!r}; allowed: a whole number from 1")
-        for name, least in (("floor", 0.0), ("stable_change", 0.0), ("armed_below", 0.0)):
+        for name, least in (("floor", 0.0), ("spare", 0.0), ("stable_change", 0.0), ("armed_below", 0.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1 or math.isnan(value):
                 raise InputError(f"{name} is {value!r}; allowed: 0 to 1")

@@ -49,15 +49,15 @@ def solve_range(seconds: Callable[[float], float], dense_s: float, reach: float 
     limit = dense_s / empty if empty > 0 else math.inf
     if limit <= 1.0:
         return UsefulRange(None, None, f"even without weights it takes {1 / limit:.3g} times the dense time", limit)
-    high = 1.0 if full <= dense_s else _crossing(seconds, dense_s)
+    high = 1.0 if full <= dense_s else density_at(seconds, dense_s)
     level = min(empty / reach, (empty + min(dense_s, full)) / 2)
-    low = min(high, _crossing(seconds, level))
+    low = min(high, density_at(seconds, level))
     above = "faster than dense at any density" if full <= dense_s else f"as slow as dense at {high:.3g}"
     return UsefulRange(low, high, f"{above}; below {low:.3g} little more is saved", limit)
 
 
-def _crossing(seconds: Callable[[float], float], level: float, tolerance: float = 1e-5) -> float:
-    """The density at which rising ``seconds`` reaches ``level``: regula falsi, Illinois variant."""
+def density_at(seconds: Callable[[float], float], level: float, tolerance: float = 1e-5) -> float:
+    """The density in [0, 1] at which rising ``seconds`` reaches ``level``, 1 where it never does: regula falsi, Illinois variant."""
     a, b = 0.0, 1.0
     fa, fb = seconds(a) - level, seconds(b) - level
     if fb <= fa or fa >= 0.0:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gsl import Guide, GuideRules, LayerOutlook, State, paper_outlook
 from perfmodel import InputError, Problem, UsefulRange, load_hardware
 
+SIZES = {"small": 1.0, "large": 10.0}
 XEON = load_hardware("xeon-e5-2697v4")
 
 
@@ -45,8 +46,21 @@ def test_layer_without_range_is_dropped_at_the_start_with_its_reason():
 def test_layer_below_the_floor_is_dropped():
     guide = Guide([outlook("small", dense_s=0.01), outlook("large")])
     assert guide.states["small"] is State.DROPPED
-    assert guide.log[0].reason == "saves at most 0.79% of the time of all layers; the floor is 5.00%"
+    assert guide.log[0].reason == "saves at most 0.79% of the time of all layers; the floor is 2.00%"
     assert Guide([outlook("small", dense_s=0.01), outlook("large")], GuideRules(floor=0.0)).log == []
+
+
+def test_a_small_layer_is_pruned_only_as_far_as_the_whole_gains():
+    """At their own low ends both take 1.21 together; a layer stops where the rest of its time to save is 0.07 of that."""
+    small, large = (LayerOutlook(name, s, lambda x, s=s: s * (0.1 + x), UsefulRange(0.01, 0.9, "made up", 10)) for name, s in SIZES.items())
+    guide = Guide([small, large], GuideRules(floor=0.0, spare=0.07))
+    spare_s = 0.07 * 0.11 * (1.0 + 10.0)
+    assert guide.layers["small"].useful.low == pytest.approx(spare_s / 1.0, rel=1e-3)
+    assert guide.layers["large"].useful.low == 0.01, "its own range ends before"
+    assert guide.target("small", 0.02) == guide.layers["small"].useful.low
+    assert guide.layers["small"].useful.reason == "made up; below 0.0847 less than 0.085 s is left to save"
+    assert Guide([small, large], GuideRules(floor=0.0, spare=0.0)).layers["small"] is small
+    assert Guide([small, large], GuideRules(floor=0.0, spare=1.0)).layers["small"].useful.low == 0.9, "break-even at most"
 
 
 def test_layer_never_faster_than_its_dense_kernel_is_dropped_even_without_floor():
@@ -56,7 +70,7 @@ def test_layer_never_faster_than_its_dense_kernel_is_dropped_even_without_floor(
 
 
 def test_layer_at_the_low_end_stops_after_enough_checks_in_a_row():
-    guide = Guide([outlook("a")], GuideRules(bound_checks=3))
+    guide = Guide([outlook("a")], GuideRules(bound_checks=3, spare=0.0))
     assert replay(guide, {"a": [0.6, 0.09, 0.12, 0.1, 0.09, 0.08, 0.01]}) == [(6, "a", "stopped")]
     assert guide.pruning == ()
     assert guide.log[0].reason == "at or below the low end 0.1 in 3 checks: more zeros save little"
@@ -114,14 +128,14 @@ def test_densities_of_layers_not_pruned_are_not_needed():
 
 
 def test_totals_count_unpruned_layers_dense():
-    guide = Guide([outlook("a"), hopeless("b", dense_s=0.5)])
+    guide = Guide([outlook("a"), hopeless("b", dense_s=0.5)], GuideRules(spare=0.0))
     assert guide.seconds({"a": 0.25}) == pytest.approx(0.5 + 0.5)
     assert guide.seconds({"a": 0.9}) == pytest.approx(1.0 + 0.5)
     assert guide.ceiling == pytest.approx(1.5 / (0.2 + 0.5))
 
 
 def test_target_is_floored_at_the_low_end_and_one_for_layers_left_dense():
-    guide = Guide([outlook("a", low=0.1), hopeless("b")])
+    guide = Guide([outlook("a", low=0.1), hopeless("b")], GuideRules(spare=0.0))
     assert (guide.target("a", 0.05), guide.target("a", 0.3), guide.target("b", 0.05)) == (0.1, 0.3, 1.0)
 
 
@@ -209,7 +223,7 @@ def test_papers_network_on_its_xeon_prunes_conv2_to_5_and_drops_the_reduce_layer
         "conv5": "g2ic384ih13oc256kh3ph1",
         "5x5_reduce": "ic480ih14oc16kh1",
     }
-    guide = Guide([paper_outlook(name, Problem.parse(text), XEON) for name, text in texts.items()])
+    guide = Guide([paper_outlook(name, Problem.parse(text), XEON) for name, text in texts.items()], GuideRules(floor=0.05))
     assert guide.pruning == ("conv2", "conv3", "conv4", "conv5")
     assert guide.ceiling > 15
     assert guide.log[0].layer == "5x5_reduce"

@@ -77,7 +77,7 @@ def test_skip_ends_leaves_both_ends_alone(torch, task):
 def test_gsl_leaves_alone_what_has_no_projection_and_stops_at_the_low_end(torch, task):
     model, optimizer, train = task()
     outlooks = {"conv1": outlook("conv1", 0.001), "conv2": outlook("conv2")}
-    pruning = Pruning(model, optimizer, GMP(density=0.01, every=5), GuideRules(period=10), outlooks, prune_steps=100)
+    pruning = Pruning(model, optimizer, GMP(density=0.01, every=5), GuideRules(period=10, spare=0.0), outlooks, prune_steps=100)
     train(100)
     low = outlooks["conv2"].useful.low
     assert pruning.finish() == {"conv1": 1.0, "conv2": pytest.approx(low, abs=0.002), "fc": 1.0}
