@@ -28,13 +28,13 @@ struct team {
     struct team *next;
     int members;
     int kept_off;     /* the CPU that helpers keep off, -1 at first */
-    pthread_t *thread; /* of each helper */
     void (*work)(void *, int);
     void *context;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     atomic_int asleep;
     _Alignas(BK_ALIGN) _Atomic uint64_t state;
+    pthread_t thread[]; /* of each helper */
 };
 
 struct helper {
@@ -125,13 +125,13 @@ static void *help(void *argument)
 /* A new team; it has fewer members than asked for where the system gives no more threads. */
 static struct team *make_team(int members)
 {
-    struct team *team = bk_alloc(sizeof *team);
+    struct team *team = bk_alloc(sizeof *team + (size_t)members * sizeof *team->thread);
     if (!team) return NULL;
-    *team = (struct team){.members = 1, .kept_off = -1, .thread = malloc((size_t)members * sizeof *team->thread)};
+    *team = (struct team){.members = 1, .kept_off = -1};
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->changed, NULL);
     atomic_init(&team->state, CLOSED);
-    for (; team->thread && team->members < members; team->members++) {
+    for (; team->members < members; team->members++) {
         struct helper *helper = malloc(sizeof *helper);
         pthread_t *thread = team->thread + team->members - 1;
         if (!helper) break;
