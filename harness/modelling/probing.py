@@ -15,6 +15,7 @@ from harness import pace
 from harness.bench.contenders import Stage, Team
 from harness.bench.entry import Entry
 from harness.bench.timing import sample
+from harness.caches import evict
 from harness.config import MeasureConfig
 from harness.contract import Hardware, InputError, KernelSpec, Problem
 from harness.modelling.patience import MOST_SHARED
@@ -31,6 +32,7 @@ REPETITIONS = 5
 BUDGET_S = 36.0
 """Seconds that the kernels of one backend may take together; what is left of the design then goes unmeasured."""
 LEAST_PROBES = 24
+DENSITIES = (0.02, 1.0)
 CALM = 0.1
 ATTEMPTS = 3
 
@@ -49,7 +51,9 @@ def design(kernel: ModelledKernel, team: Team, exclude: Sequence[Layer]) -> tupl
     trouble = InputError("no probes")
     for count in (PROBES, PROBES // 2, PROBES // 4, PROBES // 10):
         try:
-            return probe_design(contender.model, contender.kernel, kernel.hardware, count, exclude=problems, supports=supported)
+            return probe_design(
+                contender.model, contender.kernel, kernel.hardware, count, densities=DENSITIES, exclude=problems, supports=supported
+            )
         except InputError as error:
             trouble = error
     raise trouble
@@ -88,11 +92,12 @@ class Attempt(NamedTuple):
 
 
 def _attempt(entry: Entry, team: Team, patience_s: float) -> Attempt:
-    """Interleaved samples, with the peak before, in the middle and behind."""
+    """Interleaved samples, with the peak before, in the middle and behind; before each the caches lose what they hold, as in a race."""
     clocks, peaks = [], []
     for number in range(REPETITIONS):
         if number % (REPETITIONS // 2) == 0:
             peaks.append(team.worker().call("fma_peak"))
+        evict()
         clocks.append(sample(entry, patience_s))
     if any(peak is None for peak in peaks):
         raise InputError(f"backend {team.spec.name!r} gives no FMA peak, so its kernels cannot be calibrated; the paper's model is used")

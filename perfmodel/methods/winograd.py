@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -21,21 +20,39 @@ _TRANSFORM = {2: (32, 24), 4: (156, 90)}
 # as measured with 1 to 784 tiles on layers of 64 to 512 channels.
 _WEIGHT_COST, _TRANSFORM_COST = 30, 4
 
-# Tiles go through the products in blocks whose transforms fit L2, yet not in fewer than this; channels fill whole vectors.
-_BLOCK_BYTES, _LEAST_TILES, _LANES = 1024 * 1024, 56, 16
-# Transformed weights of one call beyond this size leave the last-level cache from one block to the next; twice that wholly.
-_KEPT_WEIGHTS = 4 * 1024 * 1024
+# Tiles go through the products in blocks whose transforms fit L2, yet not in fewer than this; channels fill whole vectors, and a product
+# takes four tiles at a time.
+_BLOCK_BYTES, _LEAST_TILES, _LANES, _TILES_AT_ONCE = 1024 * 1024, 56, 16, 4
+# Transformed weights and twice the transforms of a block: beyond the first size weights begin to leave the last-level cache between
+# two readings, beyond the second they are gone (614 problems of 64 to 512 channels, 9 to 324 tiles).
+_KEPT_BYTES, _LOST_BYTES = 4 * 1024 * 1024, 16 * 1024 * 1024
 
 
 def tile_work(problem: Problem, m: int) -> float:
     """Work of F(m x m, 3 x 3) on ``problem`` in FLOP of its products: products, weights and transforms."""
     p, (into, out) = problem, _TRANSFORM[m]
-    tiles, points = p.mb * -(-p.oh // m) * -(-p.ow // m), (m + 2) ** 2
+    tiles, points = _tiles(p, m), (m + 2) ** 2
     return 2.0 * points * p.oc * p.ic / p.g * (tiles + _WEIGHT_COST) + _TRANSFORM_COST * tiles * (into * p.ic + out * p.oc)
 
 
 def _padded(channels: int) -> int:
     return -(-channels // _LANES) * _LANES
+
+
+def _fours(tiles: int) -> int:
+    return -(-tiles // _TILES_AT_ONCE) * _TILES_AT_ONCE
+
+
+def _tiles(problem: Problem, m: int) -> int:
+    return problem.mb * -(-problem.oh // m) * -(-problem.ow // m)
+
+
+def _block(problem: Problem, m: int, tile_bytes: float) -> int:
+    """Tiles that go through the products together: rows of tiles, over all images, in blocks of about equal size."""
+    across = -(-problem.ow // m)
+    down = _tiles(problem, m) // across
+    rows = min(max(int(_BLOCK_BYTES // tile_bytes) // across, -(-_LEAST_TILES // across)), down)
+    return across * -(-down // round(down / rows))
 
 
 def best_tile(problem: Problem) -> int:
@@ -50,9 +67,10 @@ class Winograd(MethodModel):
     transform happens once in ``prepare`` and is not counted. With ``sparse``, ``density`` is that of the *transformed*
     weights: zeros of the plain weights do not survive the transform. Without ``m`` each problem gets its :func:`best_tile`.
 
-    ``multiply``: FLOP of the products; ``transform``: FLOP of input and output transforms; ``tiles``: bytes of transformed
-    tiles written and read; ``tiles_far``: those of blocks that outgrow L2; ``weights``: bytes of transformed weights, read once a block
-    of tiles; ``weights_far``: those that left the last-level cache meanwhile; ``activations``: bytes of input and output; ``call``: 1.
+    ``multiply``: FLOP of the products, whole vectors of output channels and fours of tiles; ``transform``: FLOP of input and output
+    transforms; ``tiles``: bytes of transformed tiles written and read; ``tiles_far``: those of blocks that outgrow L2; ``weights``:
+    bytes of transformed weights, read once a block of tiles; ``weights_far``: the share of them that left the last-level cache
+    meanwhile; ``activations``: bytes of input and output; ``call``: 1.
     """
 
     method = "winograd"
@@ -81,8 +99,11 @@ class Winograd(MethodModel):
 
     def flops(self, problem: Problem, density: float) -> float:
         """Products and transforms; raises :class:`InputError` for a problem it does not do."""
-        terms = self.terms(problem, density, KernelParameters())
-        return terms["multiply"] + terms["transform"]
+        self.check(problem)
+        p, m = problem, self.m or best_tile(problem)
+        tiles, (into, out) = _tiles(p, m), _TRANSFORM[m]
+        products = (density if self.sparse else 1.0) * 2 * (m + 2) ** 2 * p.oc * p.ic / p.g
+        return tiles * (products + into * p.ic + out * p.oc)
 
     def traffic(self, problem: Problem, density: float) -> dict[str, float]:
         """Operands and transformed weights from memory; transformed tiles through L2."""
@@ -93,20 +114,21 @@ class Winograd(MethodModel):
         """Counts of the terms, as the class describes them."""
         self.check(problem)
         p, m = problem, self.m or best_tile(problem)
-        tiles, points = float(p.mb * -(-p.oh // m) * -(-p.ow // m)), float((m + 2) ** 2)
-        (into, out), (inputs, outputs) = _TRANSFORM[m], (p.g * _padded(p.ic // p.g), p.g * _padded(p.oc // p.g))
-        share = density if self.sparse else 1.0
-        block = 2 * FLOAT * points * (inputs + outputs)  # bytes of one tile, written and read
-        blocks = math.ceil(tiles / max(_LEAST_TILES, _BLOCK_BYTES // (block / 2 / p.g)))
-        outgrown = min(1.0, max(0.0, tiles / blocks * block / 2 / p.g / _BLOCK_BYTES - 1.0))
-        weights = share * (2 if self.sparse else 1) * FLOAT * points * p.oc * p.ic / p.g
+        tiles, points, share = _tiles(p, m), float((m + 2) ** 2), density if self.sparse else 1.0
+        (into, out), inputs, outputs = _TRANSFORM[m], _padded(p.ic // p.g), _padded(p.oc // p.g)
+        tile = FLOAT * points * (inputs + outputs)  # bytes of one group's tile, in and out
+        block = _block(p, m, tile)
+        full, rest = divmod(tiles, block)
+        blocks, transforms = full + (rest > 0), 2.0 * tiles * p.g * tile
+        weights = share * (2 if self.sparse else 1) * FLOAT * points * p.ic * outputs
+        lost = (weights + 2 * block * tile - _KEPT_BYTES) / (_LOST_BYTES - _KEPT_BYTES)
         return {
-            "multiply": share * 2 * tiles * points * p.ic // p.g * p.oc,
-            "transform": tiles * (into * inputs + out * outputs),
-            "tiles": tiles * block,
-            "tiles_far": tiles * block * outgrown,
+            "multiply": share * 2 * points * p.ic * outputs * (full * _fours(block) + _fours(rest)),
+            "transform": float(tiles * p.g * (into * inputs + out * outputs)),
+            "tiles": transforms,
+            "tiles_far": transforms * min(1.0, max(0.0, block * tile / _BLOCK_BYTES - 1.0)),
             "weights": weights * blocks,
-            "weights_far": weights * blocks * min(1.0, max(0.0, weights / _KEPT_WEIGHTS - 1.0)),
+            "weights_far": weights * blocks * min(1.0, max(0.0, lost)),
             "activations": sum(activation_bytes(p)),
             "call": 1.0,
         }

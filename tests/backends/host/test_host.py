@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import mmap
 
 import numpy as np
 import pytest
@@ -241,6 +242,14 @@ def test_scratch_is_aligned_and_reused():
     assert scratch.take("a", 50) is first
     assert scratch.take("a", 200).array.size == 200
     assert aligned(0).array.size == 0
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="this system has no huge pages to ask for")
+def test_large_arrays_start_on_a_huge_page_of_their_own():
+    first, second = aligned(1 << 18), aligned(1 << 18)
+    assert first.address % (1 << 21) == second.address % (1 << 21) == 0
+    first.array[:], second.array[:] = 1, 2
+    assert (first.array.size, float(first.array.sum()), first.array.ctypes.data) == (1 << 18, 1 << 18, first.address)
 
 
 @pytest.mark.parametrize(("megabytes", "threads", "blocks"), [(1, 1, 3), (1, 2, 1), (64, 1, 1), (0.001, 1, 28)])

@@ -171,9 +171,9 @@ def test_lowered_rows_are_gathered_from_beyond_l2_only_where_the_matrix_is_large
 @pytest.mark.parametrize(("m", "gain"), [(2, 2.25), (4, 4.0)])
 def test_winograd_saves_what_the_literature_says(m, gain):
     problem = Problem.parse("ic64ih56oc64kh3ph1")
-    terms = Winograd(m).terms(problem, 1.0, KERNEL)
-    assert problem.flops / terms["multiply"] == pytest.approx(gain)
-    assert terms["transform"] == (56 // m) ** 2 * 64 * {2: 32 + 24, 4: 156 + 90}[m]
+    transforms = (56 // m) ** 2 * 64 * {2: 32 + 24, 4: 156 + 90}[m]
+    assert problem.flops / (Winograd(m).flops(problem, 1.0) - transforms) == pytest.approx(gain)
+    assert Winograd(m).terms(problem, 1.0, KERNEL)["transform"] == transforms
 
 
 @pytest.mark.parametrize(("text", "m"), [("ic64ih56oc64kh3ph1", 4), ("ic512ih7oc512kh3ph1", 2), ("mb16ic512ih7oc512kh3ph1", 4)])
@@ -185,10 +185,21 @@ def test_winograd_without_a_tile_takes_the_one_with_less_work(text, m):
 
 def test_winograd_reads_its_weights_once_a_block_of_tiles():
     one, many = (Winograd(4).terms(Problem.parse(f"mb{mb}ic256ih16oc256kh3ph1"), 1.0, KERNEL) for mb in (1, 16))
-    weights = 4 * 36 * 256 * 256
-    assert one["weights"] == one["weights_far"] == weights  # 16 tiles; 9.4 MB leave the last-level cache
-    assert many["weights"] == math.ceil(256 / 56) * weights
-    assert one["tiles_far"] == pytest.approx(0.125 * one["tiles"])  # 16 tiles of 72 KiB fill 1.125 MiB
+    weights, tile = 4 * 36 * 256 * 256, 4 * 36 * (256 + 256)
+    assert one["weights"] == weights
+    assert many["weights"] == 5 * weights  # 64 rows of 4 tiles: 14 rows are 56 tiles, five blocks of 13 about equal
+    assert one["tiles_far"] == pytest.approx((16 * tile / 2**20 - 1) * one["tiles"])
+    lost = (weights + 2 * 16 * tile - 4 * 2**20) / (12 * 2**20)
+    assert one["weights_far"] == pytest.approx(lost * weights)  # 9.4 MB, and twice 1.2 MB of transforms, fill half of 4 to 16 MiB
+    shallow = Winograd(2).terms(Problem.parse("ic64ih16oc64kh3ph1"), 1.0, KERNEL)
+    assert shallow["weights_far"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "lanes"), [("ic64ih14oc64kh3ph1", 52, 64), ("ic64ih14oc3kh3ph1", 52, 16), ("ic64ih4oc20kh3ph1", 4, 32)]
+)
+def test_winograd_multiplies_fours_of_tiles_by_whole_vectors(text, rows, lanes):
+    assert Winograd(2).terms(Problem.parse(text), 1.0, KERNEL)["multiply"] == 2 * 16 * rows * 64 * lanes
 
 
 def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
