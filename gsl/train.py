@@ -117,16 +117,22 @@ class Trainer:
             loss = nn.functional.cross_entropy(self.model(images.contiguous(memory_format=torch.channels_last)).float(), labels)
         value = float(loss.detach())
         if not math.isfinite(value):
-            kept = f"; the last good checkpoint is {str(self.checkpoint)!r}" if self.checkpoint and self.checkpoint.exists() else ""
             raise InputError(
-                f"the loss is {value} at step {self.step}; allowed: a finite one (a smaller learning rate, less strength){kept}"
+                f"the loss is {value} at step {self.step}; allowed: a finite one (a smaller learning rate, less strength){self._kept()}"
             )
         loss.backward()
-        self.optimizer.step()
+        try:
+            self.optimizer.step()
+        except InputError as error:
+            raise InputError(f"{error}{self._kept()}") from None
         self.step += 1
         return value
 
     _lr = 0.0
+
+    def _kept(self) -> str:
+        """Where to go on from after an error."""
+        return f"; the last good checkpoint is {str(self.checkpoint)!r}" if self.checkpoint and self.checkpoint.exists() else ""
 
     def _save(self) -> None:
         if self.checkpoint is None:

@@ -60,9 +60,9 @@ class RunFolder:
         return run
 
     def discard(self) -> None:
-        """Remove the folder if it was made for this run and nothing was finished in it."""
+        """Remove the folder if it was made for this run and holds nothing but the record; a task's own files (a checkpoint) keep it."""
         self._unlock()
-        if self._made and not self._rows:
+        if self._made and not self._rows and all(file.name == RECORD_NAME for file in self.folder.glob("*")):
             (self.folder / RECORD_NAME).unlink(missing_ok=True)
             with suppress(OSError):
                 for folder in self._made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,20 +55,48 @@ class Data:
     flips: bool = True
 
     def check(self) -> Data:
-        """Itself; raises :class:`InputError` for empty splits, images of another shape or labels outside the classes."""
+        """Itself, with splits that check each batch where they are not in memory.
+
+        Raises :class:`InputError` for empty splits, images of another shape or labels outside the classes.
+        """
+        checked: dict[str, Any] = {}
         for name in ("train", "validation", "test"):
             split = getattr(self, name)
             if not len(split):
                 raise InputError(f"data set {self.name!r}: the {name} split is empty; allowed: at least one image")
+            if isinstance(split, CheckedSplit):
+                continue
             images, labels = split.take(np.arange(min(len(split), 512)))
-            if images.shape[1:] != self.shape:
-                raise InputError(f"data set {self.name!r}: {name} images have shape {images.shape[1:]}; allowed: {self.shape}")
-            every = split.labels if isinstance(split, ArraySplit) else labels
-            if every.min() < 0 or every.max() >= self.classes:
-                raise InputError(
-                    f"data set {self.name!r}: {name} labels go from {every.min()} to {every.max()}; allowed: 0 to {self.classes - 1}"
-                )
-        return self
+            _check_batch(self, name, images, split.labels if isinstance(split, ArraySplit) else labels)
+            checked[name] = split if isinstance(split, ArraySplit) else CheckedSplit(split, self, name)
+        return replace(self, **checked)
+
+
+@dataclass(frozen=True)
+class CheckedSplit:
+    """``split`` of ``data``, each batch checked as it is read: a label that is none would otherwise end training anywhere."""
+
+    split: Split
+    data: Data
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def take(self, places: NDArray[np.int64]) -> tuple[NDArray[np.float32], Labels]:
+        """As of :class:`Split`; raises :class:`InputError` for images of another shape or labels outside the classes."""
+        images, labels = self.split.take(places)
+        _check_batch(self.data, self.name, images, labels)
+        return images, labels
+
+
+def _check_batch(data: Data, name: str, images: NDArray[Any], labels: NDArray[Any]) -> None:
+    if images.shape[1:] != data.shape:
+        raise InputError(f"data set {data.name!r}: {name} images have shape {images.shape[1:]}; allowed: {data.shape}")
+    if labels.min() < 0 or labels.max() >= data.classes:
+        raise InputError(
+            f"data set {data.name!r}: {name} labels go from {labels.min()} to {labels.max()}; allowed: 0 to {data.classes - 1}"
+        )
 
 
 def batches(split: Split, size: int, seed: int, epoch: int, augment: bool, flips: bool = True, start: int = 0) -> Iterator[tuple[Any, Any]]:

@@ -77,6 +77,22 @@ def compose_job(overrides: Sequence[str]) -> RunConfig:
             raise InputError(explain(error, overrides)) from None
 
 
+def experiment_sweep(words: Sequence[str]) -> list[str]:
+    """What the experiment among ``words`` sweeps over (its ``hydra.sweeper.params``), as words, but for keys that are given.
+
+    Raises :class:`InputError` for an unknown experiment.
+    """
+    chosen = [word for word in words if word.startswith("+experiment=")]
+    given = {word.lstrip("+").partition("=")[0] for word in words}
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(config_folder(), version_base="1.3"):
+        try:
+            swept = compose("config", overrides=chosen, return_hydra_config=True).hydra.sweeper.params or {}
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(explain(error, chosen)) from None
+    return [f"{key}={value}" for key, value in swept.items() if str(key).lstrip("+") not in given]
+
+
 def typed(config: DictConfig) -> RunConfig:
     """A composed configuration as :class:`RunConfig`, checked."""
     plain: Any = OmegaConf.to_container(config, resolve=True)

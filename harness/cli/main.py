@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -77,8 +79,9 @@ def _sweep(words: list[str]) -> int:
 
     Hydra's own files go to a folder under ``results``, which every machine of a sweep sees; it is removed.
     """
-    from harness.cli.compose import compose_job, expand
+    from harness.cli.compose import compose_job, expand, experiment_sweep
 
+    words = [*words, *experiment_sweep(words)]
     own = ("hydra.", "hydra/")
     jobs = expand([word for word in words if not word.startswith("-") and not word.lstrip("+").startswith(own)])
     if any(word.startswith("resume=") for job in jobs for word in job):
@@ -86,7 +89,8 @@ def _sweep(words: list[str]) -> int:
     configs = [compose_job(job) for job in jobs]
     results = Path(configs[0].results).expanduser()
     with scratch_folder(results, ".sweep-") as scratch:
-        _through_hydra([*words, f"hydra.sweep.dir={quote(str(scratch.absolute()))}"])
+        with suppress(SystemExit):  # so Hydra ends, its traceback printed, where a launcher lost a job; the others have run
+            _through_hydra([*words, "hydra.sweeper.params=null", f"hydra.sweep.dir={quote(str(scratch.absolute()))}"])
         codes = [int(file.read_text()) for file in scratch.glob("*.code")]
     if lost := max(0, len(jobs) - len(codes)):
         print(f"breakeven: {lost} of {len(jobs)} jobs ended without a result", file=sys.stderr)
@@ -114,9 +118,13 @@ def _through_hydra(words: list[str]) -> int:
         except BreakevenError as error:
             print(f"breakeven: {error}", file=sys.stderr)
             code = EXIT_BAD_INPUT
+        except Exception:  # a user's own code, say: some launchers would give up the jobs that have not ended
+            traceback.print_exc()
+            code = EXIT_ROW_FAILED
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
-        Path(hydra_config.sweep.dir, f"{hydra_config.job.num}.code").write_text(str(code))
+        with suppress(OSError):  # a launcher that lost a job may have gone before the others end
+            Path(hydra_config.sweep.dir, f"{hydra_config.job.num}.code").write_text(str(code))
         return code
 
     sys.argv = ["breakeven", *words]

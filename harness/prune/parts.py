@@ -38,14 +38,12 @@ def make_parts(config: RunConfig) -> Parts:
         import torch
     except ImportError:
         raise InputError("task=prune needs PyTorch: pip install 'breakeven[torch]'") from None
-    from gsl.data.split import Data
+    from gsl.data.own import own_data
     from gsl.trace import trace_problems
 
     torch.set_num_threads(config.threads)
     pruner, guide = host().part("pruner", config.pruner), host().part("guide", config.guide)
-    data = _call("dataset", config.dataset)
-    if not isinstance(data, Data):
-        raise InputError(f"dataset.factory gave a {type(data).__name__}; allowed: a gsl.data.split.Data")
+    data = own_data(str(config.dataset.get("name")), _call("dataset", config.dataset))
     channels, height, _ = data.shape
     options = {"channels": channels, "classes": data.classes, "size": height} | {k: v for k, v in config.net.items() if v is not None}
 

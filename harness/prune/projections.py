@@ -48,6 +48,16 @@ def outlooks(session: Session, problems: Mapping[str, Problem]) -> dict[str, Lay
     return found
 
 
+def check_also(config: RunConfig) -> None:
+    """Raise :class:`InputError`, before any work, unless ``train.also`` names further backends that are installed, each once."""
+    seen = [str(config.backend["name"])]
+    for name in map(str, as_list(config.train.also)):
+        host().spec(name)
+        if name in seen:
+            raise InputError(f"train.also is {config.train.also!r} beside backend {seen[0]!r}; allowed: further backends, each once")
+        seen.append(name)
+
+
 def _probe_all(session: Session, field: Field, config: RunConfig, problems: Mapping[str, Problem], block: str) -> None:
     """Time every layer on ``field``'s chosen backend, or take its times from an earlier run, and note them under ``block``."""
     for name, problem in problems.items():

@@ -41,7 +41,8 @@ def summary(block: Mapping[str, Any]) -> list[str]:
     lines = [f"test accuracy: dense {dense:.2%}, pruned {last:.2%} (last epoch), {best:.2%} (best by validation); loss {dense - last:+.2%}"]
     time = block["time"]
     base = "over the fastest unpruned kernel of each layer"
-    lines.append(f"all convolutions projected: {time['projected_speedup']:.2f}x {base} (ceiling of this guide {time['ceiling']:.2f}x)")
+    ends = f"{time['ceiling']:.2f}x where every pruned layer ends its useful range"
+    lines.append(f"all convolutions projected: {time['projected_speedup']:.2f}x {base} (ceiling: {ends})")
     if time.get("measured_speedup"):
         lines.append(
             f"all convolutions measured: {time['measured_speedup']:.2f}x: {time['measured_dense_s'] * 1e6:,.0f} us on the fastest dense "

@@ -21,7 +21,7 @@ from harness.prune.finished import find_earlier
 from harness.prune.measured import network_times, weight_cases, with_weights
 from harness.prune.parts import Parts, dense_recipe, make_parts, prune_recipe
 from harness.prune.pictures import draw_run
-from harness.prune.projections import outlooks
+from harness.prune.projections import check_also, outlooks
 from harness.prune.tables import epoch_line, print_prune
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
@@ -37,6 +37,7 @@ CHECKPOINT = "checkpoint.pt"
 def run(config: RunConfig) -> int:
     """Do the whole job, or what is left of it; returns the exit code."""
     check_train(config.train)
+    check_also(config)
     if config.train.skip_finished and not config.resume:
         folder, complete = find_earlier(config)
         if complete:
@@ -74,14 +75,14 @@ def _refuse_hopeless(config: RunConfig, parts: Parts, seen: dict[str, Any]) -> N
     guide = parts.guide.open(list(find_layers(parts.build())), seen)
     prunes = [name for name in guide.pruning if name in useful]
     if prunes:
-        err().print(f"this guide may prune {', '.join(guide.pruning)}; largest projected speed-up {guide.ceiling or 1:.2f}x")
+        err().print(f"this guide may prune {', '.join(guide.pruning)}; largest useful speed-up {guide.ceiling or 1:.2f}x", soft_wrap=True)
         return
     reasons = "; ".join(f"{name}: {outlook.useful.reason}" for name, outlook in seen.items() if name not in useful)
     logged = "; ".join(f"{d.layer}: {d.reason}" for d in guide.log)
     text = f"pruning cannot pay here: no layer that would be pruned has a useful range ({reasons or logged})"
     if not config.train.force:
         raise InputError(f"{text}; allowed: another network, backend or batch, or train.force=true")
-    err().print(text, markup=False)
+    err().print(text, markup=False, soft_wrap=True)
 
 
 def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
@@ -102,7 +103,7 @@ def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
         session.describe("training the dense net")
         trainer = Trainer(model, parts.data, dense_recipe(config), checkpoint=path, every=config.train.checkpoint_every)
         trainer.on_step, trainer.notice = session.tick, _notice
-        trainer.on_epoch = lambda line: err().print(epoch_line("dense", line), markup=False)
+        trainer.on_epoch = lambda line: err().print(epoch_line("dense", line), markup=False, soft_wrap=True)
         with one_at_a_time(path):
             trainer.run()
     return model, evaluate(model, parts.data.test)
@@ -128,7 +129,8 @@ def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> 
     trainer.on_step, trainer.notice = session.tick, _notice
 
     def told(line: Any) -> None:
-        err().print(epoch_line("retrain" if pruning.frozen and line["epoch"] > config.train.prune_epochs else "prune", line), markup=False)
+        phase = "retrain" if pruning.frozen and line["epoch"] > config.train.prune_epochs else "prune"
+        err().print(epoch_line(phase, line), markup=False, soft_wrap=True)
         write_epochs(folder, trainer.history)
 
     trainer.on_epoch = told
@@ -203,4 +205,4 @@ def _measure(session: Session, parts: Parts, csr: Path) -> None:
 
 
 def _notice(text: str) -> None:
-    err().print(text, markup=False)
+    err().print(text, markup=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """The smallest cell of the study, trained for real: half width, gmp to a density of 0.1, one seed, on Fashion-MNIST.
 
+The unguided net is pruned in every layer, in conv2 to conv5 as far as the guided one, which ends a small layer's range sooner.
 The speed-up is projected by the paper's model (alpha 1.5, 80 GFLOP/s, 10 GB/s), so that it does not depend on the machine.
 """
 
@@ -23,6 +24,14 @@ from gsl.networks.chains import alexnet_small
 from gsl.train import Recipe, Trainer, evaluate, sgd
 from perfmodel import Hardware, Quantity
 
+class AsFar(gsl.BaseGuide):
+    def target(self, layer, wanted):
+        return max(wanted, ends.get(layer, 0.0))
+
+class Alike(gsl.Unguided):
+    def open(self, names, outlooks):
+        return AsFar(names, outlooks, self)
+
 NUMBERS = {"peak_flops": Quantity(80e9, "FLOP/s"), "bandwidth": Quantity(10e9, "B/s")}
 folder, guide, dense = sys.argv[1:4]
 torch.set_num_threads(1 if guide else 2)
@@ -35,7 +44,9 @@ if guide:
     outlooks = {name: gsl.paper_outlook(name, problem, paper, alpha=1.5) for name, problem in problems.items()}
     recipe = Recipe(10, 0.02, 4, decay=1e-4, seed=2)
     optimizer = sgd(model, recipe)
-    rules = {"gsl": gsl.GuideRules(), "none": gsl.Unguided()}[guide]
+    planned = gsl.GuideRules().open(list(outlooks), outlooks)
+    ends = {name: planned.target(name, 0.1) for name in ("conv2", "conv3", "conv4", "conv5")}
+    rules = {"gsl": gsl.GuideRules(), "none": Alike()}[guide]
     pruning = gsl.Pruning(model, optimizer, gsl.GMP(density=0.1), rules, outlooks, prune_steps=6 * (len(data.train) // 64), seed=1)
     Trainer(model, data, recipe, pruning, optimizer).run()
     densities = pruning.finish()

@@ -9,6 +9,7 @@ import pytest
 
 from gsl.data.folder import folder
 from gsl.data.idx import idx
+from gsl.data.own import own_data
 from gsl.data.shapes import KINDS, shapes
 from gsl.data.split import ArraySplit, Data, batches
 from perfmodel import InputError
@@ -110,3 +111,67 @@ def test_splits_that_do_not_fit_are_refused():
         Data("mine", 4, (3, 5, 5), good, good, good).check()
     with pytest.raises(InputError, match="labels go from 0 to 3; allowed: 0 to 1"):
         Data("mine", 2, (1, 5, 5), good, good, good).check()
+
+
+class Items:
+    """A map-style Dataset as torch wants it."""
+
+    def __init__(self, count, image=None, label=None, **named):
+        self.count, self.image, self.label = count, np.zeros((1, 6, 5), np.float32) if image is None else image, label
+        vars(self).update(named)
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        return self.image, i % 4 if self.label is None else self.label(i)
+
+
+def test_a_datasets_items_become_splits(torch):
+    data = own_data("mine", (Items(20, torch.full((3, 6, 5), 255, dtype=torch.uint8)), Items(8, np.ones((3, 6, 5), np.uint8) * 255)))
+    assert (len(data.train), len(data.validation), len(data.test), data.classes, data.shape) == (18, 2, 8, 4, (3, 6, 5))
+    images, labels = data.test.take(np.array([1, 6]))
+    assert images.dtype == np.float32 and (images == 1).all() and labels.tolist() == [1, 2]
+    three = own_data("mine", (Items(20, classes=list("abcdefg")), Items(4, targets=[3]), Items(8)))
+    assert (len(three.train), len(three.validation), three.classes) == (20, 4, 7)
+    assert own_data("mine", three) == three, "checked once"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Items(4), "factory gave a Items; allowed: a gsl.data.split.Data, or"),
+        ((Items(4), [1, 2], "x"), "factory gave a tuple"),
+        ((Items(4), Items(0)), "the test split is empty"),
+        ((Items(4, image="x"), Items(4)), r"item 0 is a str of shape \? with the label 0; allowed: numbers of shape"),
+        ((Items(4, image=np.zeros((6, 5))), Items(4)), r"is a ndarray of shape \(6, 5\)"),
+        ((Items(4, label=lambda i: "cat"), Items(4)), "with the label 'cat'"),
+        ((Items(4), Items(4, image=np.zeros((1, 7, 5)))), r"test images have shape \(1, 7, 5\); allowed: \(1, 6, 5\)"),
+        ((Items(9, targets=[0, 1]), Items(4)), "train labels go from 0 to 3; allowed: 0 to 1"),
+    ],
+)
+def test_a_users_data_that_does_not_fit_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        own_data("mine", given)
+
+
+def test_a_wrong_label_far_back_is_found_when_its_batch_is_read():
+    data = own_data(
+        "mine", (Items(2000, label=lambda i: 9 if i == 1999 else 0, classes=["a"]), Items(4, label=lambda i: 0)), validation=0.001
+    )
+    with pytest.raises(InputError, match="data set 'mine': train labels go from 0 to 9; allowed: 0 to 0"):
+        list(batches(data.train, 16, 1, 0, augment=False))
+
+
+def test_idx_files_cut_short(folder_of_idx):
+    packed = folder_of_idx / "train-images-idx3-ubyte.gz"
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz' cannot be read"):
+        idx(str(folder_of_idx), train=20, validation=10)
+    packed.write_bytes(whole)
+    plain = folder_of_idx / "t10k-labels-idx1-ubyte"
+    for left in (12, 6, 0):
+        plain.write_bytes(plain.read_bytes()[:left])
+        with pytest.raises(InputError, match=f"holds {left} bytes; allowed: an IDX file of kind 2049, complete"):
+            idx(str(folder_of_idx), train=20, validation=10)

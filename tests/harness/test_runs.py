@@ -124,6 +124,12 @@ def test_discard_keeps_what_was_finished_and_what_others_made(run, tmp_path):
     assert read_record(resumed.folder).status == "interrupted"
 
 
+def test_discard_keeps_the_record_beside_a_tasks_own_files(run):
+    (run.folder / "checkpoint.pt").write_bytes(b"weights")
+    run.discard()
+    assert read_record(run.folder).status == "interrupted" and RunFolder.resume(run.folder)
+
+
 def test_no_record_no_resume(tmp_path):
     with pytest.raises(InputError, match="no record at"):
         RunFolder.resume(tmp_path)

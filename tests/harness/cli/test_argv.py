@@ -22,6 +22,11 @@ from harness.cli.argv import quote, rewrite
         (["backend=x", "network=my net.yml"], ["+backend=x", "network=file", "network.path='my net.yml'"]),
         (["backend=x", "options.tile=3"], ["+backend=x", "+options.tile=3"]),
         (["backend=x", "weights.layers.a=f.npz"], ["+backend=x", "+weights.layers.a=f.npz"]),
+        (
+            ["backend=x", "task=prune", "guide=gsl", "net=a", "dataset=b", "pruner=c", "+net.depth=3"],
+            ["+backend=x", "task=prune", "+guide=gsl", "+net=a", "+dataset=b", "+pruner=c", "++net.depth=3"],
+        ),
+        (["backend=x", "experiment=ci", "dataset=b", "guide=none"], ["+backend=x", "+experiment=ci", "dataset=b", "+guide=none"]),
         (["backend=x", "hydra.verbose=true"], ["+backend=x", "hydra.verbose=true"]),
         (["backend=x", 'problem=ic1n"it\'s: x=1"'], ["+backend=x", "problem='ic1n\"it\\'s: x=1\"'"]),
         (["backend=x", "problem='ic1'"], ["+backend=x", "problem='ic1'"]),
