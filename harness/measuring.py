@@ -19,7 +19,6 @@ from harness.runqueue import waited_s
 SAMPLE_S = 2e-3
 WARM_UP_S = 0.03
 MOST_CALLS = 200
-FEW_CALLS = 3
 TRIES = 4
 QUIET = 0.02
 
@@ -59,9 +58,8 @@ class Sampler:
                 return min(tries, key=lambda clocks: (clocks.pace > 0 and pace.shared(clocks.pace), clocks.waited))
 
     def _sample(self) -> Clocks:
-        """One sample; calls too long to be repeated follow one that is not counted, so that caches hold what this kernel leaves there."""
-        if self.calls < FEW_CALLS:
-            self.plan.run_clocked(self.x, self.out)
+        """One sample, after a call that is not counted, so that caches hold what this kernel leaves there."""
+        self.plan.run_clocked(self.x, self.out)
         waited, start = waited_s(), time.perf_counter()
         clocks = _median([self.plan.run_clocked(self.x, self.out)[1] for _ in range(self.calls)])
         share = (waited_s() - waited) / max(time.perf_counter() - start, 1e-9)

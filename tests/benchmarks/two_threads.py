@@ -3,7 +3,8 @@
 Run ``python -m tests.benchmarks.two_threads [--density 0.1] [--layers conv2,3a] [--weights FOLDER] [--rounds 9]`` on two free cores.
 Every engine runs in two processes of its own, one pinned to one core and one to two, and all take turns. A virtual machine may get
 less than two cores for a while, so right before and after each sample of two threads the machine's own gain is measured
-(multiply-adds in registers on two cores against one); a turn counts only where that is at least 1.9. Printed: medians of the turns
+(multiply-adds in registers on two cores against one); a turn counts only where that is at least 1.9. Nor does it count where another
+program ran on the second hardware thread of either core (harness.pace), which multiply-adds do not show. Printed: medians of the turns
 that count. ``--weights`` adds the layers of a folder of pruned weights.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ import numpy as np
 
 from backends.cpu.isa import isa_names
 from backends.host.probes import fma_peak
+from harness import pace
 from harness.bench.contenders import BASELINE_METHODS, Stage, Team
 from harness.contract import BackendSpec, BreakevenError
 from harness.contract.plan import Array
@@ -32,6 +35,7 @@ OURS, KERNEL = "cpu", "direct_sparse"
 LEAST_FLOPS = 50e6
 LEAST_GAIN = 1.9
 PROBE_S = 1e-3
+WATCH_S = 0.3
 SETTLING, SAMPLES = 2, 3
 MOST_TURNS = 6  # for each that counts
 SEED = 2017
@@ -52,11 +56,17 @@ class Gain:
 
 
 class Turn(NamedTuple):
-    """Seconds of a call by one thread and by two, and what the machine itself gained around the latter."""
+    """Seconds of a call by one thread and by two, what the machine itself gained around the latter, and whether the cores were ours."""
 
     one: float
     two: float
     machine: float
+    ours: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether the machine gave two whole cores."""
+        return self.ours and self.machine >= LEAST_GAIN
 
 
 @dataclass
@@ -76,11 +86,14 @@ class Engine:
 
     def turn(self) -> Turn:
         """One sample by one thread, one by two, and the machine's own gain around that."""
+        paces = [_pace()]
         peak = _peak(1)
         one = self._sample(self.teams[0])
+        paces.append(_pace())
         before = _peak(2)
         two = self._sample(self.teams[1])
-        return Turn(one, two, min(before, _peak(2)) / peak)
+        paces.append(_pace())
+        return Turn(one, two, min(before, _peak(2)) / peak, not pace.shared(min(paces)))
 
     def _sample(self, team: Team) -> float:
         """Median seconds of a few samples, after others that settle caches and cores."""
@@ -90,6 +103,17 @@ class Engine:
 
 def _peak(threads: int) -> float:
     return float(np.median(fma_peak(isa_names()[0], threads, PROBE_S, 3)))
+
+
+def _pace(seconds: float = 0.0) -> float:
+    """The pace of the slower of the two cores that the engines use, watched for so long each."""
+    allowed = os.sched_getaffinity(0)
+    slower = float("inf")
+    for core in sorted(allowed)[:2]:
+        os.sched_setaffinity(0, {core})
+        slower = min(slower, pace.watch(seconds) if seconds else pace.pace())
+    os.sched_setaffinity(0, allowed)
+    return slower
 
 
 @contextlib.contextmanager
@@ -130,7 +154,7 @@ def race(field: list[Engine], wanted: int) -> tuple[dict[str, Gain], list[float]
         for engine in field:
             if len(counted[engine.name]) < wanted:
                 turns += 1
-                if (turn := engine.turn()).machine >= LEAST_GAIN:
+                if (turn := engine.turn()).counts:
                     counted[engine.name].append(turn)
     machine = [turn.machine for taken in counted.values() for turn in taken]
     gains = {
@@ -159,7 +183,7 @@ def choose(parts: str | None, folder: str | None, density: float) -> Iterator[tu
 def row(name: str, gains: dict[str, Gain], machine: list[float], turns: int) -> str:
     """One line of the table: ours, the dense engine that gains most, their ratio, the machine, every engine's figures."""
     if not any(name.startswith(OURS) for name in gains):
-        return f"| {name} | no turn counted of {turns}: the machine gained less than {LEAST_GAIN} | | | | |"
+        return f"| {name} | no turn counted of {turns}: the machine gained less than {LEAST_GAIN}, or a core was shared | | | | |"
     ours, dense = f"{OURS} {KERNEL}", [key for key in gains if not key.startswith(OURS)]
     best = max(dense, key=lambda key: gains[key].times, default=ours)
     told = "; ".join(f"{key} {gain.one * 1e6:.0f} / {gain.two * 1e6:.0f} us, {gain.times:.2f}x" for key, gain in gains.items())
@@ -178,6 +202,7 @@ def main() -> None:
     parser.add_argument("--rivals", default="onednn,onnxruntime,openvino", help="dense engines, separated by commas")
     wanted = parser.parse_args()
     print("| layer | ours | best dense | ratio | machine's own, turns that count | one / two threads |\n|---|---|---|---|---|---|")
+    _pace(WATCH_S)
     with engines(wanted.rivals.split(",")) as field:
         for name, layer, weight in choose(wanted.layers, wanted.weights, wanted.density):
             stage = Stage(layer.problem, weight, SEED, NO_TRUTH, TIMEOUT_S)

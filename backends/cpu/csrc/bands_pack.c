@@ -40,20 +40,62 @@ static void copy_strided(float *to, const float *from, int64_t n, int64_t stride
     for (int64_t i = 0; i < n; i++) to[i] = from[i * stride];
 }
 
-/* Phase plane (a, b) of one channel, zeros included; they may reach past its end, where the next plane is written later. */
+/* Rows of n >= 8 floats to places `pitch` apart, each followed by `gap` zeros or more, which the next row may cover. */
+INLINE void AVX2 copy_rows(const int64_t vectors, float *to, const float *from, int64_t n, int64_t rows, int64_t pitch, int64_t stride)
+{
+    for (; rows > 0; rows--, to += pitch, from += stride) {
+        UNROLL for (int64_t k = 0; k + 1 < vectors; k++) _mm256_storeu_ps(to + k * BAND_LANES, _mm256_loadu_ps(from + k * BAND_LANES));
+        _mm256_storeu_ps(to + n - BAND_LANES, _mm256_loadu_ps(from + n - BAND_LANES));
+        clear(to + n, pitch - n);
+    }
+}
+
+/* The same of 4 to 7 floats. */
+INLINE void AVX2 copy_short_rows(float *to, const float *from, int64_t n, int64_t rows, int64_t pitch, int64_t stride)
+{
+    for (; rows > 0; rows--, to += pitch, from += stride) {
+        __m128 first = _mm_loadu_ps(from), last = _mm_loadu_ps(from + n - 4);
+        _mm_storeu_ps(to, first);
+        _mm_storeu_ps(to + n - 4, last);
+        clear(to + n, pitch - n);
+    }
+}
+
+static void AVX2 copy_image(float *to, const float *from, int64_t n, int64_t rows, int64_t pitch, int64_t stride)
+{
+    int64_t vectors = ceil_div(n, BAND_LANES);
+    if (n >= 4 && n < BAND_LANES) copy_short_rows(to, from, n, rows, pitch, stride);
+    else if (n < 4)
+        for (; rows > 0; rows--, to += pitch, from += stride) {
+            for (int64_t i = 0; i < n; i++) to[i] = from[i];
+            clear(to + n, pitch - n);
+        }
+    else if (vectors == 2) copy_rows(2, to, from, n, rows, pitch, stride);
+    else if (vectors == 4) copy_rows(4, to, from, n, rows, pitch, stride);
+    else copy_rows(vectors, to, from, n, rows, pitch, stride);
+}
+
+/* Phase plane (a, b) of one channel, zeros included; they may reach past its end, where the next plane is written later. Rows that do
+ * not fit as a whole are read by no tap. */
 static void AVX2 flatten_plane(const struct bk_bands *bands, const float *x, float *flat, int64_t a, int64_t b)
 {
     const struct bk_problem *p = &bands->problem;
-    int64_t pitch = bands->pitch, left = lead(p, b), right = smaller(past(p, b), pitch), done = 0;
-    for (int64_t i = 0; i * pitch < bands->flat && left < right; i++) {
-        int64_t y = i * p->sh + a - p->ph, start = i * pitch + left, n = smaller(right - left, bands->flat - start);
-        if (y < 0 || y >= p->ih || n <= 0) continue;
-        const float *from = x + y * p->iw + left * p->sw + b - p->pw;
-        clear(flat + done, start - done);
-        if (p->sw == 1) copy(flat + start, from, n);
-        else copy_strided(flat + start, from, n, p->sw);
-        done = start + n;
+    int64_t pitch = bands->pitch, left = lead(p, b), n = smaller(past(p, b), pitch) - left, top = ceil_div(p->ph - a, p->sh);
+    int64_t rows = smaller(ceil_div(p->ih + p->ph - a, p->sh) - top, (bands->flat - left - n) / pitch + 1 - top);
+    if (n <= 0 || rows <= 0) {
+        clear(flat, bands->flat);
+        return;
     }
+    float *to = flat + top * pitch + left;
+    const float *from = x + (top * p->sh + a - p->ph) * p->iw + left * p->sw + b - p->pw;
+    clear(flat, to - flat);
+    if (p->sw == 1) copy_image(to, from, n, rows, pitch, p->sh * p->iw);
+    else
+        for (int64_t i = 0; i < rows; i++, from += p->sh * p->iw) {
+            copy_strided(to + i * pitch, from, n, p->sw);
+            clear(to + i * pitch + n, pitch - n);
+        }
+    int64_t done = to - flat + (rows - 1) * pitch + n;
     clear(flat + done, bands->flat - done);
 }
 
