@@ -15,12 +15,12 @@ static int64_t whole_lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
 static int64_t phases(const struct bk_bands *b) { return b->row_axis.phases * b->column_axis.phases; }
 
 /* Whether padded planes are made part by part, right before their only use, and not all of a group at once for all strips. */
-static int flat_by_part(const struct bk_bands *b) { return !b->adjacent && b->strips * b->chunks == 1; }
+static int flat_by_part(const struct bk_bands *b) { return b->strips * b->chunks == 1; }
 
 /* Scratch memory: padded planes, the planes of a part (the last quad may reach past them), the sums of all blocks (likewise). */
 static int64_t flat_floats(const struct bk_bands *b)
 {
-    return b->adjacent ? 0 : whole_lines((flat_by_part(b) ? b->part : b->in) * phases(b) * b->flat + BAND_LANES);
+    return b->adjacent || b->direct ? 0 : whole_lines((flat_by_part(b) ? b->part : b->in) * phases(b) * b->flat + BAND_LANES);
 }
 static int64_t planes_floats(const struct bk_bands *b) { return whole_lines((b->part * b->plane + BAND_QUAD) * BAND_LANES); }
 static int64_t block_floats(const struct bk_bands *b) { return b->most_tiles * BAND_SUMS * BAND_LANES; }
@@ -30,9 +30,11 @@ static void pack_part(const struct bk_bands *b, const struct bands_strip *strip,
 {
     int64_t from = b->in * part / b->parts, channels = b->in * (part + 1) / b->parts - from;
     const float *own = x + from * b->problem.ih * b->problem.iw;
-    if (flat_by_part(b)) bands_flatten(b, own, scratch, channels);
-    else if (!b->adjacent) own = scratch + from * phases(b) * b->flat;
-    bands_pack(b, strip, flat_by_part(b) ? scratch : own, scratch + flat_floats(b), channels);
+    if (!b->adjacent && !b->direct) {
+        own = flat_by_part(b) ? scratch : scratch + from * phases(b) * b->flat;
+        if (flat_by_part(b)) bands_flatten(b, x + from * b->problem.ih * b->problem.iw, scratch, channels);
+    }
+    bands_pack(b, strip, own, scratch + flat_floats(b), channels);
 }
 
 /* One strip of one image and group, part by part; pieces go out while their sums are near. Returns the seconds spent on packing. */
@@ -66,7 +68,7 @@ double bk_bands_run(const struct bk_bands *b, const float *x, float *y, float *s
     double packing = 0;
     x += (image * p->ic + group * b->in) * p->ih * p->iw;
     y += (image * p->oc + group * b->out) * p->oh * p->ow;
-    if (!b->adjacent && !flat_by_part(b) && source != *packed) {
+    if (!b->adjacent && !b->direct && !flat_by_part(b) && source != *packed) {
         double start = clock ? clock() : 0;
         bands_flatten(b, x, scratch, b->in);
         if (clock) packing = clock() - start;
@@ -114,6 +116,7 @@ void bk_bands_free(struct bk_bands *b)
     free(b->strip);
     free(b->offset);
     free(b->place);
+    free(b->source);
     free(b->code);
     free(b->chunk_start);
     free(b->bias);

@@ -32,6 +32,14 @@ struct bands_quad {
     struct bands_place place[BAND_LANES];
 };
 
+/* Where four neighbouring vectors of a plane come from in the channel: four floats a lane, of which `pick` says which byte goes where
+ * (0x80: a zero; halves of a pair are lanes l and l + 4). `whole`: all of them in order. */
+struct bands_source {
+    int32_t from[BAND_LANES];
+    int32_t whole;
+    uint8_t pick[BAND_LANES / 2][BAND_LANES * 4];
+};
+
 /* Tiles, quads and first column of a strip. */
 struct bands_strip {
     int64_t column, columns, tile, tiles, quad, quads;
@@ -54,6 +62,7 @@ struct bk_bands {
     int64_t pitch, band;        /* floats from row to row; lanes' distance */
     int64_t row_reach, column_reach; /* rows and columns past a strip's outputs that taps read */
     struct axis row_axis, column_axis;
+    int direct;                 /* planes are packed from the input itself, not from padded copies */
     int64_t flat;               /* floats of a padded plane in row order */
     int run;                    /* whether a strip is a whole band, as one long row */
     int64_t rows;               /* rows of a band */
@@ -69,6 +78,8 @@ struct bk_bands {
     struct bands_tap *tap;      /* [taps] by vector */
     struct bands_strip *strip;  /* [strips] */
     int32_t *offset;            /* [tiles] bytes from a plane's start */
+    struct bands_source *source; /* [strips][sources], if direct */
+    int64_t sources;            /* of a strip */
     struct bands_quad *place;   /* [quads] */
     struct bands_piece *code;   /* [g][parts][pieces] */
     int64_t *chunk_start;       /* [chunks + 1] pieces */

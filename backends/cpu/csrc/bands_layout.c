@@ -5,13 +5,15 @@
 #include <stdlib.h>
 
 /* Bytes of L1 for what all blocks of a part read, of code that tiles run over again, and of code that L2 has room for. */
-enum { PLANES_BYTES = 28 << 10, PIECE_BYTES = 7 << 10, NEAR_CODE = 640 << 10, CODE_BYTES = 24, MOST_PIECE = 8 };
+enum { MOST_SOURCES = 1 << 20, PLANES_BYTES = 28 << 10, PIECE_BYTES = 7 << 10, NEAR_CODE = 640 << 10, CODE_BYTES = 24, MOST_PIECE = 8 };
 
-/* Cycles: two multiply-adds; a vector of sums loaded and saved; a byte of code fetched from L2 and from L3; a vector of padded planes;
- * one packed where a strip is a whole band, where it is a few columns of it, and where pixels are adjacent; four vectors of outputs
+/* Cycles: two multiply-adds; a vector of sums loaded and saved; a byte of code fetched from L2 and from L3; four vectors of outputs
  * written, and a line of them begun; a piece begun. Rounded from 180 timings of 12 layers on a Zen 4 server (5 % off on average). */
-static const double MULTIPLIED = 1.06, SAVED = 0.65, NEAR = 1.0 / 32, FAR = 1.0 / 13, FLATTENED = 5.8, PACKED_RUN = 2, PACKED_STRIP = 2.8,
-                    PACKED_ADJACENT = 2.1, WRITTEN = 16, LINE = 1.2, BEGUN = 120;
+static const double MULTIPLIED = 1.06, SAVED = 0.62, NEAR = 1.0 / 32, FAR = 1.0 / 13, WRITTEN = 18, LINE = 0.9, BEGUN = 120;
+
+/* A vector packed, of adjacent pixels, straight from the input and from padded planes; for the latter two, where a strip is a whole band
+ * and where it is a few columns of it; a vector of padded planes. */
+static const double ADJACENT = 2.1, DIRECT[] = {3.5, 5}, PADDED[] = {2, 2.8}, FLATTENED = 5.8;
 
 static int64_t phases(const struct bk_bands *b) { return b->row_axis.phases * b->column_axis.phases; }
 
@@ -74,8 +76,9 @@ static void set_part(struct bk_bands *b, int64_t part)
 static double packing_cycles(const struct bk_bands *b)
 {
     double packed = (double)(b->strips * b->in * b->plane);
-    if (b->adjacent) return packed * PACKED_ADJACENT;
-    return (double)(b->in * phases(b) * b->flat) / BAND_LANES * FLATTENED + packed * (b->run ? PACKED_RUN : PACKED_STRIP);
+    if (b->adjacent) return packed * ADJACENT;
+    if (b->direct) return packed * DIRECT[!b->run];
+    return (double)(b->in * phases(b) * b->flat) / BAND_LANES * FLATTENED + packed * PADDED[!b->run];
 }
 
 /* Cycles of one image on one thread. */
@@ -186,6 +189,50 @@ static void add_row(struct bk_bands *b, struct bands_strip *strip, int64_t row)
         b->offset[strip->tile + strip->tiles++] = (int32_t)((row * b->plane_width + c) * BAND_LANES * (int64_t)sizeof(float));
 }
 
+/* Position q of the padded rows side by side in the channel, -1 in the padding. Only for stride 1. */
+static int64_t find_input(const struct bk_bands *b, int64_t q)
+{
+    const struct bk_problem *p = &b->problem;
+    int64_t y = q / b->pitch - p->ph, x = q % b->pitch - p->pw;
+    return y < 0 || y >= p->ih || x < 0 || x >= p->iw ? -1 : y * p->iw + x;
+}
+
+/* Four columns of one lane from position q on: as padding lies only between rows, its input is consecutive. */
+static void add_lane(const struct bk_bands *b, struct bands_source *source, int64_t lane, int64_t q)
+{
+    uint8_t *pick = source->pick[lane % 4] + lane / 4 * BAND_QUAD * sizeof(float);
+    int64_t from = -1;
+    for (int64_t k = 0; k < BAND_QUAD; k++) {
+        int64_t input = find_input(b, q + k);
+        if (input >= 0 && from < 0) from = smaller(input, b->problem.ih * b->problem.iw - BAND_QUAD);
+        source->whole &= input == from + k && input >= 0;
+        for (int64_t byte = 0; byte < 4; byte++) *pick++ = (uint8_t)(input < 0 ? 0x80 : (input - from) * 4 + byte);
+    }
+    source->from[lane] = (int32_t)larger(from, 0);
+}
+
+/* Input of stride 1 whose rows are used as a whole need not be copied before it is packed. */
+static int packs_directly(const struct bk_bands *b)
+{
+    const struct bk_problem *p = &b->problem;
+    return !b->adjacent && p->sh == 1 && p->sw == 1 && p->iw + p->pw <= b->pitch && p->ih * p->iw >= BAND_QUAD;
+}
+
+static int make_sources(struct bk_bands *b)
+{
+    int64_t quads = ceil_div(b->plane_width, BAND_QUAD);
+    b->sources = (b->rows + b->row_reach) * quads;
+    b->direct &= b->strips * b->sources * (int64_t)sizeof *b->source <= MOST_SOURCES;
+    if (!b->direct) return 0;
+    b->source = malloc((size_t)(b->strips * b->sources) * sizeof *b->source);
+    for (int64_t k = 0; b->source && k < b->strips * b->sources; k++) {
+        int64_t row = k % b->sources / quads, column = k / b->sources * b->columns + k % quads * BAND_QUAD;
+        b->source[k].whole = 1;
+        for (int64_t l = 0; l < BAND_LANES; l++) add_lane(b, b->source + k, l, l * b->band + row * b->pitch + column);
+    }
+    return b->source ? 0 : -1;
+}
+
 static int make_strips(struct bk_bands *b)
 {
     b->strip = calloc((size_t)b->strips, sizeof *b->strip);
@@ -219,10 +266,11 @@ int bands_layout(struct bk_bands *b, struct bk_bands_wish wish, char *message)
     if (b->pitch * p->oh > most || reach > most || p->oh * p->ow > most) FAIL("an image is too large for generated code");
     set_bands(b);
     b->flat = BAND_LANES * b->band + reach + 2 * b->pitch + BAND_VECTORS + BAND_QUAD;
+    b->direct = packs_directly(b);
     choose_strips(b, wish);
     int64_t bytes = BAND_LANES * (int64_t)sizeof(float);
     if (b->plane > most || b->part * b->plane > INT32_MAX / 2 / bytes || b->piece * b->most_tiles > INT32_MAX / 2 / bytes / BAND_SUMS)
         FAIL("the planes of %lld channels are too large for generated code", (long long)b->part);
-    if (make_chunks(b) || make_taps(b) || make_strips(b)) FAIL("no memory for the plan");
+    if (make_chunks(b) || make_taps(b) || make_sources(b) || make_strips(b)) FAIL("no memory for the plan");
     return 0;
 }

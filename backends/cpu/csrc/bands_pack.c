@@ -119,6 +119,12 @@ INLINE void AVX2 transpose(__m256 v[4])
     v[3] = _mm256_shuffle_ps(b, d, 0xEE);
 }
 
+INLINE void AVX2 store_transposed(__m256 v[4], float *to)
+{
+    transpose(v);
+    UNROLL for (int64_t k = 0; k < BAND_QUAD; k++) _mm256_store_ps(to + k * BAND_LANES, v[k]);
+}
+
 /* Row by row of the plane, four columns at a time; a row's end may cover the start of the next, which is written later. */
 static void AVX2 pack_plane(const struct bk_bands *bands, const float *flat, float *plane)
 {
@@ -130,8 +136,26 @@ static void AVX2 pack_plane(const struct bk_bands *bands, const float *flat, flo
                 __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(flat + l * band + c));
                 v[l] = _mm256_insertf128_ps(low, _mm_loadu_ps(flat + (l + 4) * band + c), 1);
             }
-            transpose(v);
-            UNROLL for (int64_t k = 0; k < BAND_QUAD; k++) _mm256_store_ps(plane + (c + k) * BAND_LANES, v[k]);
+            store_transposed(v, plane + c * BAND_LANES);
+        }
+}
+
+/* The same from the channel itself. */
+static void AVX2 pack_directly(const struct bk_bands *bands, const struct bands_source *source, const float *x, float *plane)
+{
+    int64_t width = bands->plane_width;
+    for (int64_t i = 0; i < bands->rows + bands->row_reach; i++, plane += width * BAND_LANES)
+        for (int64_t c = 0; c < width; c += BAND_QUAD, source++) {
+            __m256 v[4];
+            UNROLL for (int64_t l = 0; l < 4; l++) {
+                __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(x + source->from[l]));
+                v[l] = _mm256_insertf128_ps(low, _mm_loadu_ps(x + source->from[l + 4]), 1);
+            }
+            if (!source->whole) UNROLL for (int64_t l = 0; l < 4; l++) {
+                __m256i picked = _mm256_shuffle_epi8(_mm256_castps_si256(v[l]), _mm256_loadu_si256((const __m256i *)source->pick[l]));
+                v[l] = _mm256_castsi256_ps(picked);
+            }
+            store_transposed(v, plane + c * BAND_LANES);
         }
 }
 
@@ -142,6 +166,11 @@ void AVX2 bands_pack(const struct bk_bands *bands, const struct bands_strip *str
     if (bands->adjacent) {
         int64_t first = strip->column * BAND_LANES, n = smaller(strip->columns * BAND_LANES, p->iw - first);
         for (int64_t c = 0; c < channels; c++) copy(planes + c * plane, source + c * p->iw + first, n);
+        return;
+    }
+    if (bands->direct) {
+        const struct bands_source *first = bands->source + (strip - bands->strip) * bands->sources;
+        for (int64_t c = 0; c < channels; c++) pack_directly(bands, first, source + c * p->ih * p->iw, planes + c * plane);
         return;
     }
     for (int64_t k = 0; k < channels * phases; k++) pack_plane(bands, source + k * bands->flat + strip->column, planes + k * plane);

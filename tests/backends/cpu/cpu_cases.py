@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +44,13 @@ def make_case(problem: Problem, density: float = 0.3, seed: int = 3, bias: bool 
     x = rng.integers(-8, 9, problem.input_shape)
     b = rng.integers(-8, 9, problem.oc).astype(np.float32) if bias else None
     return Case(problem, x.astype(np.float32), weight.astype(np.float32), b, relu)
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """CPU time that ``call`` takes of this thread; time that other programs have the CPU does not count."""
+    start = time.thread_time()
+    call()
+    return time.thread_time() - start
 
 
 @st.composite
