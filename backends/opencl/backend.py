@@ -32,7 +32,7 @@ _OPTIONS = {
     "pixels": "vectors of pixels that a work-item holds",
     "height": "output channels that share the loads of a work-item",
     "images": "images that lie in one vector (1, 2 or 4), on GPUs",
-    "tune": "True: time the candidates on this device and keep the fastest in the user's cache folder",
+    "tune": "True, or seconds that building may take: time the candidates here and keep the fastest in the user's cache folder",
 }
 
 

@@ -40,12 +40,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "breakeven" / "opencl"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` so that a reader sees the old file or the whole new one."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write ``content`` so that a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_text(text)
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
+import pyopencl as cl
 
 from backends.opencl.gpu_plans import LiteralPlan, StagedPlan, image_planes
 from backends.opencl.gpu_rule import gpu_cost
@@ -12,9 +14,9 @@ from backends.opencl.planes import Planes
 from backends.opencl.plans import DirectPlan, LoweredPlan, OpenclPlan, lowered_panels
 from backends.opencl.rows import UnionColumns, build_blocks
 from backends.opencl.session import Session
-from backends.opencl.tune import question, tuned
+from backends.opencl.tune import BUILDING_S, first_taken, question, tuned
 from backends.opencl.variants import VARIANTS, WIDEST_TILE, Choice, Machine, Shape, candidates, cpu_cost, pick
-from harness.contract import InputError, PlanRequest, Problem
+from harness.contract import BreakevenError, InputError, PlanRequest, Problem
 
 
 def buffer_floats(kernel: str, problem: Problem) -> dict[str, int]:
@@ -29,20 +31,36 @@ def make_plan(session: Session, request: PlanRequest) -> OpenclPlan:
     """Build the plan of the cheapest choice; raises :class:`InputError` for an option that does not fit."""
     machine = _machine(session)
     options, shape = request.options, _shape(request)
-    wanted, tune = str(options.get("variant") or ""), bool(options.get("tune"))
+    wanted, patience = str(options.get("variant") or ""), _patience(options.get("tune"))
     given = {name: _parameter(options.get(name), name) for name in ("pixels", "height", "images")}
-    found = candidates(machine, shape, wanted, tune, **given)
+    found = candidates(machine, shape, wanted, patience > 0, **given)
     choices = [c for c in found if c.tile <= WIDEST_TILE and _planes_fit(c, request.problem, session)]
 
     def price(choice: Choice) -> float:
         return (cpu_cost if machine.is_cpu else gpu_cost)(choice, machine, shape)
 
-    if not tune:
-        return build_plan(session, request, pick(choices, price))
     ranked = sorted(choices, key=price)
     pick(ranked, price)  # refuses an empty list
-    asked = f"{question(request, session.units)} {wanted} {given}"
-    return build_plan(session, request, tuned(session.description, asked, ranked, lambda choice: build_plan(session, request, choice)))
+    started = session.build_s
+
+    def build(choice: Choice) -> OpenclPlan:
+        return _taken(session, request, choice)
+
+    if patience:
+        asked = f"{question(request, session.units)} {wanted} {given}"
+        ranked = [tuned(session.description, asked, ranked, build, patience)]
+    plan = first_taken(ranked, build)
+    plan.build_s = session.build_s - started
+    return plan
+
+
+def _taken(session: Session, request: PlanRequest, choice: Choice) -> OpenclPlan:
+    """The plan of this choice, launched once; raises :class:`BreakevenError` with the driver's words when the device refuses it."""
+    try:
+        return build_plan(session, request, choice)
+    except cl.Error as error:
+        reason = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+        raise BreakevenError(f"{session.description.name} refuses {request.kernel.name} as {choice}: {reason}") from error
 
 
 def build_plan(session: Session, request: PlanRequest, choice: Choice) -> OpenclPlan:
@@ -96,6 +114,15 @@ def _shape(request: PlanRequest) -> Shape:
 
     lowered = request.kernel.name == "im2col_gemm"
     return Shape(p.mb * p.oh * p.ow if lowered else planes.positions, p.oc, p.g, every, lowered)
+
+
+def _patience(tune: object) -> float:
+    """Seconds after which tuning builds nothing more; 0 without tuning."""
+    if isinstance(tune, int | float) and not isinstance(tune, bool) and 0 < tune < math.inf:
+        return float(tune)
+    if tune in (None, True, False):
+        return BUILDING_S if tune else 0.0
+    raise InputError(f"tune is {tune!r}; allowed: True, False, or the seconds that building candidates may take")
 
 
 def _parameter(value: object, name: str) -> int | None:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from backends.opencl.bootstrap import ensure_runtimes, missing_runtime
+from backends.opencl.bootstrap import HINTS, ensure_runtimes, missing_runtime
 from harness.contract import InputError
 
 KINDS = ("gpu", "accelerator", "cpu", "custom")  # in order of preference
-# Platform: whether fma() is one instruction, and the widest vector its compiler handles. PoCL's pip build (3.0, LLVM 14)
-# emulates fma() in software and does not come back from compiling loops over float16.
-QUIRKS = {"Portable Computing Language": (False, 8)}
+
+
+class Quirks(NamedTuple):
+    """What sets a platform apart.
+
+    ``called``: what people call it; ``fused``: fma() is one instruction; ``widest``: vector that its compiler handles;
+    ``parses_again``: what it keeps on disk are half-built programs, so we keep binaries.
+    """
+
+    called: str = ""
+    fused: bool = True
+    widest: int = 16
+    parses_again: bool = False
+
+
+# PoCL's pip build (3.0, LLVM 14) emulates fma() in software, does not come back from compiling loops over float16, and takes
+# 50 ms to find a program in its own cache, since it runs the preprocessor first; pyopencl keeps no binaries of it.
+QUIRKS = {"Portable Computing Language": Quirks("PoCL", False, 8, True)}
 _AS_FAST = 0.9  # rates closer than this are noise
 
 
@@ -80,7 +95,7 @@ def choose_device(devices: Sequence[Device], wanted: str, speed: Callable[[Devic
     matching = _matching(devices, wanted)
     if not matching:
         allowed = f"a type ({', '.join(KINDS)}), part of a name, or # and a number of{_listing(devices)}"
-        raise InputError(f"device {wanted!r} matches no OpenCL device; allowed: {allowed}")
+        raise InputError(f"device {wanted!r} matches no OpenCL device; allowed: {allowed}\nOne that is not listed: {HINTS}")
     best = min(KINDS.index(device.kind) for device in matching)
     candidates = [device for device in matching if KINDS.index(device.kind) == best]
     if len(candidates) == 1:
@@ -112,7 +127,8 @@ def _matching(devices: Sequence[Device], wanted: str) -> list[Device]:
 
 
 def _names(device: Device) -> str:
-    return f"{device.name} {device.platform} {device.vendor}".lower()
+    called = QUIRKS[device.platform].called if device.platform in QUIRKS else ""
+    return f"{device.name} {device.platform} {device.vendor} {called}".lower()
 
 
 def _listing(devices: Sequence[Device], only: Sequence[Device] | None = None) -> str:

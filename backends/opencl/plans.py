@@ -42,6 +42,7 @@ class OpenclPlan(Plan):
     def __init__(self, request: PlanRequest, session: Session, choice: Choice, words: str) -> None:
         super().__init__(request, "opencl", session.units)
         self._session, self.choice, self._words = session, choice, words
+        self.build_s = 0.0  # seconds of prepare_s that went into building programs, from source or from the cache on disk
         self._bias = np.zeros(self.problem.oc, np.float32) if request.bias is None else request.bias
         self._x = session.floats(int(np.prod(self.problem.input_shape)))
         self._y = session.floats(int(np.prod(self.problem.output_shape)))
@@ -99,9 +100,11 @@ class OpenclPlan(Plan):
         cl.enqueue_fill_buffer(self._session.queue, self._y, np.float32(np.nan), 0, self._y.size).wait()
 
     def explain(self) -> str:
-        """Device, layout, variant and bound in one line."""
+        """Device, layout, bound, variant and seconds of compilation in one line."""
         device = self._session.description
-        return f"opencl {self.kernel.name} on {device.name} by {device.platform}: {self._words}; {self.choice}"
+        return (
+            f"opencl {self.kernel.name} on {device.name} by {device.platform}: {self._words}; {self.choice}; built in {self.build_s:.3f} s"
+        )
 
     def _product(self, blocks: RowBlocks, shared: bool, source: cl.Buffer, tiles: tuple[int, int, int], pixels: Pixels) -> Step:
         """The launch of rows.cl or tiled.cl on ``tiles`` = (stride, first, count) of ``source``."""
@@ -175,8 +178,8 @@ def _pack(session: Session, planes: Planes, x: cl.Buffer, to: cl.Buffer) -> Step
     count = p.ic * len(planes.phases)
     numbers = (len(planes.phases), p.ic, p.ih, p.iw, p.sh, p.sw, p.ph, p.pw, planes.pitch, planes.rows, planes.columns, planes.length)
     if session.is_cpu:
-        kernel = session.kernel("pack.cl", "pack_rows")
+        kernel = session.kernel("pack.cl", "pack_rows", {"CPU": 1})
         return session.step(kernel, (p.mb, count), (1, 1), x, to, phase, *numbers)
-    kernel = session.kernel("pack.cl", "pack_pixels")
+    kernel = session.kernel("pack.cl", "pack_pixels", {"CPU": 0})
     sizes = (-(-p.mb * planes.rows * planes.pitch // 64) * 64, count)
     return session.step(kernel, sizes, (64, 1), x, to, phase, *numbers, p.mb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import warnings
@@ -15,9 +16,11 @@ import pyopencl as cl
 import pyopencl.cache  # here, or the first build of a process pays for it
 from numpy.typing import NDArray
 
-from backends.opencl.devices import QUIRKS, Device
+from backends.opencl.devices import QUIRKS, Device, Quirks
+from backends.opencl.programs import built_once
 from harness.contract import InputError, KernelClock
 
+os.environ.setdefault("PYOPENCL_CACHE_FAILURE_FATAL", "")  # pyopencl looks it up, unset or not, where its cache cannot be written
 _KERNELS = Path(__file__).with_name("kernels")
 _START, _END = cl.profiling_info.START, cl.profiling_info.END
 _LOCAL_THREADS = "cl_intel_exec_by_local_thread"
@@ -39,15 +42,16 @@ class Step(NamedTuple):
 
 
 class Session:
-    """A device in use. Programs are kept by source and defines; pyopencl and the driver also keep them on disk."""
+    """A device in use. Programs are kept by source and defines; pyopencl, the driver or programs.py also keep them on disk."""
 
     def __init__(self, device: Device, threads: int = 1) -> None:
         self.description = device
         self.device, self.units = _pinned(device, threads)
         self.context = cl.Context([self.device])
         self.queue = cl.CommandQueue(self.context, properties=_queue_properties(self.device, self.units))
-        self.fused, widest = QUIRKS.get(device.platform, (True, 16))
-        self.vector_width = min(widest, int(self.device.native_vector_width_float) or 4)
+        quirks = QUIRKS.get(device.platform, Quirks())
+        self.fused, self._keeps_binaries = quirks.fused, quirks.parses_again
+        self.vector_width = min(quirks.widest, int(self.device.native_vector_width_float) or 4)
         self.build_s = 0.0  # seconds spent in building programs so far, cached or not
         self._programs: dict[tuple[tuple[str, ...], Words, Words], Any] = {}
         self._lock = threading.Lock()
@@ -110,7 +114,11 @@ class Session:
         start = time.perf_counter()
         with warnings.catch_warnings():  # Intel's compiler reports its success as a warning
             warnings.simplefilter("ignore", cl.CompilerWarning)
-            built = cl.Program(self.context, source).build(options)
+            warnings.filterwarnings("ignore", "PyOpenCL compiler caching failed")  # then it compiles
+            if self._keeps_binaries:
+                built = built_once(self.context, self.device, self.description, source, options)
+            else:
+                built = cl.Program(self.context, source).build(options)
         self.build_s += time.perf_counter() - start
         return built
 

@@ -84,6 +84,11 @@ class Choice:
         """Output channels of one work-group."""
         return self.variant.sides * self.height
 
+    @property
+    def sums(self) -> int:
+        """Scalars that a work-item holds in registers."""
+        return self.variant.width * self.pixels * self.height * self.images
+
     def defines(self, shared_offsets: bool = False) -> dict[str, int]:
         """Preprocessor constants of the variant's kernel file."""
         v = self.variant

@@ -6,19 +6,19 @@ of the input counted. PyTorch is timed by CUDA events around a graph of calls, s
 events, and by the wall clock of the same launches in a row: where the two disagree the line ends in *mistrusted*. Least of a few
 rounds in which all take turns. Each result of ours is checked against sums in double precision.
 
-Break-even: the sparsity from which ours beats dense, on straight lines through the times at three densities; beyond these the
-nearest line goes on.
+Break-even: the sparsity from which ours beats dense, by bisection of the density with the variant found at the first one (the rule's
+choice where that does not fit), ours and dense in turn at each step; beside it what gpu_breakeven.py projects from the bandwidths.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,9 @@ import numpy as np
 
 from backends.opencl.backend import OpenclBackend
 from backends.opencl.config import OpenclConfig
-from harness.contract import BreakevenError, InputError, Problem
+from harness.contract import BreakevenError, Hardware, InputError, Problem
+from tests.benchmarks.gpu_breakeven import Moment, measured_break_even, projected_break_even
+from tests.benchmarks.gpu_rivals import CALLS, Run, first_line, take_turns, torch_or_reason, torch_runs, with_better
 
 LAYERS = {
     "alex2": "g2ic96ih27oc256kh5ph2",
@@ -43,9 +45,7 @@ LAYERS = {
     "res5": "ic512ih7oc512kh3ph1",
 }
 TINY = {"tiny1": "ic8ih9oc12kh3ph1", "tiny2": "g2ic8ih7oc12kh3ph1sh2"}
-OTHER_DENSITIES = (0.05, 0.25)
-CALLS = 10  # in a row, for one reading of the clock
-Run = Callable[[], float]  # one call; seconds on the device
+SPARSER = 0.05  # the density of the second comparison
 CARRY = """
 On a machine without a network, carry as wheels (pip download; pip install --no-index --no-deps): breakeven itself (pip wheel
 --no-deps .), pyopencl, pytools, platformdirs, siphash24, typing-extensions; NumPy, PyYAML and pluggy if they are not there, and
@@ -64,113 +64,10 @@ class Row(NamedTuple):
     of_fma_peak: float
     of_local_bound: float
     break_even: dict[str, float]
+    projected: dict[str, float]
+    sparser: dict[str, float]
     error: float
     mistrusted: str
-
-
-# --- PyTorch ---------------------------------------------------------------------------------------------------------------------
-
-
-def torch_or_reason() -> tuple[Any, str]:
-    """PyTorch, and why its CUDA figures are missing (empty when they are not)."""
-    try:
-        import torch
-    except ImportError:
-        return None, "PyTorch is not installed (pip install 'breakeven[torch]'): no dense or cuSPARSE columns"
-    if not torch.cuda.is_available():
-        return torch, "PyTorch sees no CUDA device: the dense column is PyTorch on the CPU, TF32 and cuSPARSE are left out"
-    return torch, ""
-
-
-def on_device(torch: Any, call: Callable[[], Any], graph: bool = True) -> Run:
-    """``call`` timed by CUDA events, or by the wall clock on the CPU; its first runs (search, compilation) are not counted."""
-    for _ in range(3):
-        call()
-    if not torch.cuda.is_available():
-        return lambda: wall_seconds(call)
-    torch.cuda.synchronize()
-    replay = captured(torch, call) if graph else None
-
-    def run() -> float:
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        if replay:
-            replay()
-        else:
-            for _ in range(CALLS):
-                call()
-        end.record()
-        end.synchronize()
-        return float(start.elapsed_time(end)) / 1e3 / CALLS
-
-    return run
-
-
-def captured(torch: Any, call: Callable[[], Any]) -> Callable[[], None] | None:
-    """``CALLS`` calls as one CUDA graph, so that the gaps between launches are the device's own; None if it refuses."""
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            for _ in range(CALLS):
-                call()
-    except RuntimeError:
-        return None
-    return graph.replay
-
-
-def wall_seconds(call: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
-def dense_runs(torch: Any, p: Problem, x: Any, weight: Any) -> dict[str, Run]:
-    """PyTorch's convolution with TF32 off and on, in both layouts that cuDNN knows."""
-
-    def call(tf32: bool, layout: Any) -> Callable[[], Any]:
-        given, kernel = x.to(memory_format=layout), weight.to(memory_format=layout)
-
-        def convolve() -> Any:
-            torch.backends.cudnn.allow_tf32 = tf32
-            return torch.nn.functional.conv2d(given, kernel, None, (p.sh, p.sw), (p.ph, p.pw), (p.dh + 1, p.dw + 1), p.g)
-
-        return convolve
-
-    runs = {"dense nchw": on_device(torch, call(False, torch.contiguous_format))}
-    if torch.cuda.is_available():
-        runs["dense nhwc"] = on_device(torch, call(False, torch.channels_last))
-        runs["tf32 nchw"] = on_device(torch, call(True, torch.contiguous_format))
-        runs["tf32 nhwc"] = on_device(torch, call(True, torch.channels_last))
-    return runs
-
-
-def cusparse_runs(torch: Any, p: Problem, x: Any, weight: Any) -> dict[str, Run]:
-    """CSR weights times the unfolded input, group by group; with and without the unfolding."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    rows = [block.reshape(p.oc // p.g, -1).to_sparse_csr() for block in weight.chunk(p.g)]
-
-    def unfold() -> list[Any]:
-        lowered = torch.nn.functional.unfold(x, (p.kh, p.kw), (p.dh + 1, p.dw + 1), (p.ph, p.pw), (p.sh, p.sw))
-        return [part.permute(1, 0, 2).reshape(rows[0].shape[1], -1) for part in lowered.chunk(p.g, dim=1)]
-
-    held = [part.contiguous() for part in unfold()]
-    return {
-        "cusparse": on_device(torch, lambda: [a @ b for a, b in zip(rows, unfold(), strict=True)], graph=False),
-        "spmm": on_device(torch, lambda: [a @ b for a, b in zip(rows, held, strict=True)], graph=False),
-    }
-
-
-def torch_runs(torch: Any, p: Problem, x: Any, weight: Any) -> dict[str, Run]:
-    """Every competitor that runs here; one that does not is named on a line of its own and left out."""
-    cuda = torch.cuda.is_available()
-    tx, tw = (torch.from_numpy(a).to("cuda" if cuda else "cpu") for a in (x, weight))
-    runs: dict[str, Run] = {}
-    for make in (dense_runs, cusparse_runs) if cuda else (dense_runs,):
-        try:
-            runs |= make(torch, p, tx, tw)
-        except RuntimeError as error:  # no cuSPARSE in this build, out of memory
-            print(f"note: {make.__name__.removesuffix('_runs')} left out: {str(error).splitlines()[0]}")
-    return runs
 
 
 # --- ours ------------------------------------------------------------------------------------------------------------------------
@@ -200,55 +97,74 @@ def off_by(p: Problem, x: Any, weight: Any, y: Any) -> float:
     return worst
 
 
-def at_other_densities(backend: OpenclBackend, p: Problem, plan: Any) -> dict[float, float]:
-    """Seconds with the same choice at the other densities; where that does not fit, with the rule's."""
-    found = {}
-    c = plan.choice
-    for density in OTHER_DENSITIES:
-        weight = weights(p, density)
-        try:
-            other: Any = backend.prepare(
-                p, weight, "direct_sparse", variant=c.variant.name, pixels=c.pixels, height=c.height, images=c.images
-            )
-        except InputError:
-            other = backend.prepare(p, weight, "direct_sparse")
-        found[density] = min(our_clock(other)[0] for _ in range(3))
-    return found
+def at_density(backend: OpenclBackend, p: Problem, choice: Any, density: float, runs: dict[str, Run]) -> Moment:
+    """Ours with the same choice, or the rule's where that does not fit or is generated source; dense in turn with it."""
+    weight = weights(p, density)
+    same = {"variant": choice.variant.name, "pixels": choice.pixels, "height": choice.height, "images": choice.images}
+    try:
+        plan: Any = backend.prepare(p, weight, "direct_sparse", **({} if choice.variant.kind == "literal" else same))
+    except InputError:
+        plan = backend.prepare(p, weight, "direct_sparse")
+    rivals = {name: run for name, run in runs.items() if name.startswith(("dense ", "tf32 "))}
+    turns = [(our_clock(plan)[0], take_turns(rivals)) for _ in range(3)]
+    return Moment(min(ours for ours, _ in turns), with_better(least([others for _, others in turns])))
 
 
-def break_even(ours: dict[float, float], dense: float) -> float:
-    """Sparsity at which straight lines through (density, seconds) cross ``dense``; they go on beyond the densities tried."""
-    known = sorted(ours.items())
-    for (d0, t0), (d1, t1) in pairwise(known):
-        last = d1 == known[-1][0]
-        if dense <= t1 or last:
-            density = d0 + (dense - t0) * (d1 - d0) / max(t1 - t0, 1e-12)
-            return 1 - min(1.0, max(0.0, density))
-    return float("nan")
+def other_densities(measured: Callable[[float], Moment], dense: Sequence[str], end: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds at SPARSER, and break-even with each of ``dense``; what fails half-way costs only what is still missing."""
+    from pyopencl import Error as OpenclError
+
+    known: dict[float, Moment] = {}
+    sparser: dict[str, float] = {}
+    even: dict[str, float] = {}
+
+    def at(density: float) -> Moment:
+        if density not in known:
+            known[density] = measured(density)
+        return known[density]
+
+    try:
+        sparser["ours"] = at(SPARSER).ours
+        for kind in dense:
+            sparser[kind] = at(SPARSER).rivals[kind]
+            even[kind] = measured_break_even(at, kind, end)
+    except (BreakevenError, RuntimeError, LookupError, OpenclError) as error:
+        print(f"note: no further densities: {first_line(error)}")
+    return sparser, even
 
 
-def measure(backend: OpenclBackend, torch: Any, name: str, p: Problem, asked: argparse.Namespace, roofs: tuple[float, float]) -> Row:
-    """One layer against every competitor; ``roofs`` are FMA peak (FLOP/s) and local-memory bandwidth (B/s)."""
+def least(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The least of each name that every round has."""
+    return {name: min(found[name] for found in rounds) for name in rounds[-1] if all(name in found for found in rounds)}
+
+
+def prepared(backend: OpenclBackend, p: Problem, weight: Any, asked: argparse.Namespace, patience_s: float) -> Any:
+    """Our plan; tuning builds candidates for at most 20 s and a third of ``patience_s``."""
+    options: dict[str, Any] = {} if asked.no_tune else {"tune": min(20.0, max(patience_s / 3, 0.1))}
+    return backend.prepare(p, weight, "direct_sparse", **(options | ({"variant": asked.variant} if asked.variant else {})))
+
+
+def measure(
+    backend: OpenclBackend, torch: Any, name: str, p: Problem, asked: argparse.Namespace, hardware: Hardware, patience_s: float
+) -> Row:
+    """One layer against every competitor; the search for break-even ends after ``patience_s``."""
+    end = time.perf_counter() + patience_s
     weight, rng = weights(p, asked.density), np.random.default_rng(2)
     x = rng.standard_normal(p.input_shape).astype(np.float32)
-    options = {} if asked.no_tune else {"tune": True}
-    if asked.variant:
-        options["variant"] = asked.variant
-    built = backend._session.build_s
-    plan: Any = backend.prepare(p, weight, "direct_sparse", **options)
-    built = backend._session.build_s - built
+    plan = prepared(backend, p, weight, asked, patience_s)
     error = off_by(p, x, weight, plan.run(x))
     runs = torch_runs(torch, p, x, weight) if torch is not None else {}
-    rounds = [(our_clock(plan), {key: run() for key, run in runs.items()}) for _ in range(asked.rounds)]
-    seconds = {key: min(others[key] for _, others in rounds) for key in runs}
-    for kind in ("dense", "tf32"):
-        if alike := [value for key, value in seconds.items() if key.startswith(kind)]:
-            seconds[kind] = min(alike)
+    rounds = [(our_clock(plan), take_turns(runs)) for _ in range(asked.rounds)]
+    seconds = least([others for _, others in rounds])
     seconds["ours"], seconds["wall"] = (min(clock[i] for clock, _ in rounds) for i in (0, 1))
-    by_density = at_other_densities(backend, p, plan) | {asked.density: seconds["ours"]}
-    even = {key: break_even(by_density, seconds[key]) for key in ("dense", "tf32") if key in seconds}
-    rate = p.flops * plan.density / seconds["ours"]
-    return Row(name, seconds, str(plan.choice), built, rate, rate / roofs[0], rate * 2 / roofs[1], even, error, doubt(seconds, error))
+    dense = [kind for kind in ("dense", "tf32") if kind in seconds]
+    sparser, even = other_densities(lambda density: at_density(backend, p, plan.choice, density, runs), dense, end)
+    lanes = getattr(plan, "_lanes", None)
+    spread = lanes.span / plan.choice.tile if lanes else 1.25
+    projected = {kind: projected_break_even(p, plan.choice, hardware, seconds[kind], spread) for kind in dense}
+    rate, doubts = p.flops * plan.density / seconds["ours"], doubt(seconds, error)
+    shares = rate / float(hardware.peak_flops), rate * 2 / float(hardware.number("bandwidth_local"))
+    return Row(name, seconds, str(plan.choice), plan.build_s, rate, *shares, even, projected, sparser, error, doubts)
 
 
 def doubt(seconds: dict[str, float], error: float) -> str:
@@ -270,7 +186,7 @@ COLUMNS = ("dense", "tf32", "cusparse", "spmm", "ours", "wall")
 
 def header() -> str:
     names = " ".join(f"{name:>9s}" for name in COLUMNS)
-    return f"{'layer':11s} {names}  /dense   /tf32 /cuspar useful GF  peak  local  even  tf32 build s  variant"
+    return f"{'layer':11s} {names}  /dense   /tf32 /cuspar useful GF  peak  local  even  tf32 model build s  variant"
 
 
 def line(row: Row) -> str:
@@ -278,7 +194,8 @@ def line(row: Row) -> str:
     us = {key: f"{value * 1e6:9.1f}" for key, value in row.seconds.items()}
     times = " ".join(us.get(key, "        -") for key in COLUMNS)
     ratios = " ".join(f"{row.seconds[k] / row.seconds['ours']:6.2f}x" if k in us else "      -" for k in ("dense", "tf32", "cusparse"))
-    even = " ".join(f"{row.break_even[k]:5.0%}" if k in row.break_even else "    -" for k in ("dense", "tf32"))
+    known = [found.get(key, math.nan) for found, key in ((row.break_even, "dense"), (row.break_even, "tf32"), (row.projected, "tf32"))]
+    even = " ".join("    -" if math.isnan(value) else f"{value:5.0%}" for value in known)
     shares = f"{row.useful_flops / 1e9:9.0f} {row.of_fma_peak:5.0%} {row.of_local_bound:6.0%} {even} {row.build_s:7.2f}"
     return f"{row.layer:11s} {times} {ratios} {shares}  {row.choice}{'  mistrusted: ' + row.mistrusted if row.mistrusted else ''}"
 
@@ -288,16 +205,23 @@ def summary(rows: Sequence[Row]) -> list[str]:
     rows = [row for row in rows if not row.mistrusted]
     lines = []
     for key, words in (("dense", "dense float32, TF32 off"), ("tf32", "dense, TF32 on"), ("cusparse", "cuSPARSE on the unfolded input")):
-        ratios = [row.seconds[key] / row.seconds["ours"] for row in rows if key in row.seconds]
-        if ratios:
-            lines.append(f"{statistics.geometric_mean(ratios):.2f}x over {words} (geometric mean of {len(ratios)} layers)")
-        evens = [row.break_even[key] for row in rows if key in row.break_even]
-        if evens:
-            lines.append(f"{statistics.median(evens):.0%} sparsity is break-even with {words} (median of {len(evens)} layers)")
+        for seconds, at in (([row.seconds for row in rows], ""), ([row.sparser for row in rows], f" at density {SPARSER:g}")):
+            if ratios := [found[key] / found["ours"] for found in seconds if key in found]:
+                lines.append(f"{statistics.geometric_mean(ratios):.2f}x over {words}{at} (geometric mean of {len(ratios)} layers)")
+        for evens, how in (([row.break_even for row in rows], ""), ([row.projected for row in rows], " as the model projects it")):
+            found = [1.0 if math.isnan(even[key]) else even[key] for even in evens if key in even]
+            if found:
+                never = f", {found.count(1.0)} of them never" if 1.0 in found else ""
+                lines.append(
+                    f"{statistics.median(found):.0%} sparsity is break-even with {words}{how} (median of {len(found)} layers{never})"
+                )
     for share, words in (("of_local_bound", "the measured local-memory bound"), ("of_fma_peak", "the measured FMA peak")):
         if rows:
             lines.append(f"{statistics.geometric_mean(getattr(row, share) for row in rows):.0%} of {words} (geometric mean)")
     return lines
+
+
+# --- the run ---------------------------------------------------------------------------------------------------------------------
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
@@ -311,7 +235,7 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--variant", default="", help="one variant of direct_sparse instead of all (docs/opencl.md lists them)")
     parser.add_argument("--no-tune", action="store_true", help="take the rule's choice instead of timing the likeliest")
     parser.add_argument("--rounds", type=int, default=7, help="rounds in which the competitors take turns")
-    parser.add_argument("--seconds", type=float, default=285, help="start no further layer after this long")
+    parser.add_argument("--seconds", type=float, default=270, help="start no further layer after this long; each gets its share")
     parser.add_argument("--tiny", action="store_true", help="two tiny layers at batch 5: does everything run to the end?")
     parser.add_argument("--out", type=Path, help="also write the rows as JSON")
     chosen = parser.parse_args(words)
@@ -325,25 +249,44 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     return chosen
 
 
-def run_all(backend: OpenclBackend, torch: Any, asked: argparse.Namespace, roofs: tuple[float, float]) -> list[Row]:
-    """Every layer's row, printed as it comes; a layer that fails is named and left out, one that comes too late too."""
-    rows, end = [], time.perf_counter() + asked.seconds
+def keep(path: Path, about: dict[str, Any], rows: Sequence[Row]) -> None:
+    """Write what is known so far as JSON; a share that was not found is null."""
+    plain = [row._asdict() for row in rows]
+    for row in plain:
+        for name in ("break_even", "projected"):
+            row[name] = {key: None if math.isnan(value) else value for key, value in row[name].items()}
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(about | {"rows": plain}, indent=1, allow_nan=False))
+    part.replace(path)
+
+
+def run_all(backend: OpenclBackend, torch: Any, asked: argparse.Namespace, hardware: Hardware, about: dict[str, Any]) -> list[Row]:
+    """Every layer's row, printed and kept as it comes; a layer that fails is named and left out, one that comes too late too."""
+    from pyopencl import Error as OpenclError
+
+    rows: list[Row] = []
+    end = time.perf_counter() + asked.seconds
     print(header())
-    for name, text in asked.problems.items():
-        if time.perf_counter() > end:
+    for done, (name, text) in enumerate(asked.problems.items()):
+        left = end - time.perf_counter()
+        if left < 0:
             print(f"{name:11s} left out: {asked.seconds:.0f} seconds are over")
             continue
+        patience_s = 2 * left / (len(asked.problems) - done + 1)  # the first ones compile what the later ones use
         try:
-            rows.append(measure(backend, torch, name, Problem.parse(text).with_batch(asked.batch), asked, roofs))
-            print(line(rows[-1]), flush=True)
-        except (BreakevenError, RuntimeError, MemoryError) as error:
-            print(f"{name:11s} failed: {error}", flush=True)
+            rows.append(measure(backend, torch, name, Problem.parse(text).with_batch(asked.batch), asked, hardware, patience_s))
+        except (BreakevenError, RuntimeError, MemoryError, OpenclError) as error:
+            print(f"{name:11s} failed: {first_line(error)}", flush=True)
+            continue
+        print(line(rows[-1]), flush=True)
+        if asked.out:
+            keep(asked.out, about, rows)
     return rows
 
 
 def main(words: Sequence[str]) -> int:
     """Print the table; 2 when there is no OpenCL device, 1 when a layer failed."""
-    asked = options(words)
+    asked, begin = options(words), time.perf_counter()
     try:
         backend = OpenclBackend(OpenclConfig(device=asked.device))
     except (BreakevenError, ImportError) as error:
@@ -354,19 +297,19 @@ def main(words: Sequence[str]) -> int:
         torch.backends.cudnn.benchmark = True
         torch.set_num_threads(backend.threads)
     hardware = backend.hardware()
-    roofs = float(hardware.peak_flops), float(hardware.number("bandwidth_local"))
-    print(f"ours on {backend.device()}: FMA peak {roofs[0] / 1e9:.0f} GFLOP/s, local memory {roofs[1] / 1e9:.0f} GB/s, both measured")
+    peak, local = hardware.number("peak_flops"), hardware.number("bandwidth_local")
+    print(f"ours on {backend.device()}: FMA peak {peak / 1e9:.0f} GFLOP/s, local memory {local / 1e9:.0f} GB/s, both measured")
+    for roof in (peak, local):
+        print(f"note: mistrusted: {roof.mistrusted}\n" if roof.mistrusted else "", end="")
     place = torch.cuda.get_device_name() if torch is not None and not reason else "the CPU"
     print(f"PyTorch {torch.__version__} on {place}" if torch is not None else "no PyTorch")
     print(f"note: {reason}\n" if reason else "", end="")
     print(f"batch {asked.batch}, density {asked.density:g}; microseconds of one call")
-    rows = run_all(backend, torch, asked, roofs)
-    print("\n".join(summary(rows)))
-    if asked.out:
-        record = {"device": backend.device(), "batch": asked.batch, "density": asked.density, "rows": [row._asdict() for row in rows]}
-        part = asked.out.with_name(f".{asked.out.name}.part")
-        part.write_text(json.dumps(record, indent=1))
-        part.replace(asked.out)
+
+    about = {"device": backend.device(), "batch": asked.batch, "density": asked.density, "peak_flops": peak, "bandwidth_local": local}
+    asked.seconds -= time.perf_counter() - begin
+    rows = run_all(backend, torch, asked, hardware, about)
+    print("\n".join([*summary(rows), f"{time.perf_counter() - begin:.0f} s in all"]))
     return 0 if len(rows) == len(asked.problems) else 1
 
 

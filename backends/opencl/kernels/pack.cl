@@ -3,13 +3,15 @@
  *   plane[(c * phases + f) * length + (image * rows + y) * pitch + x] = input[image][c][y * sh + a - ph][x * sw + b - pw]
  *
  * for every pixel of the input that the phase f = (a, b) holds; the zeros around were written once when the buffer was made.
- * input: NCHW. phase: (a, b) pairs. Bound: memory, one read and one write a pixel.
+ * input: NCHW. phase: (a, b) pairs. CPU: 1 for CPU devices, 0 for GPUs; one kernel a program, since each takes time to compile.
+ * Bound: memory, one read and one write a pixel.
  */
 
+#if CPU
 typedef float8 __attribute__((aligned(4))) vec_anywhere; /* not vload8: PoCL's pip build takes it apart */
 typedef float16 __attribute__((aligned(4))) wide_anywhere;
 
-/* One work-item one image's part of a plane: its rows are copied in turn. For CPU devices.
+/* One work-item one image's part of a plane: its rows are copied in turn.
  * Global size: (images, channels * phases). */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void pack_rows(__global const float *input, __global float *planes, __global const int *phase, const int phases,
@@ -36,7 +38,8 @@ void pack_rows(__global const float *input, __global float *planes, __global con
     }
 }
 
-/* One work-item a pixel of a plane: neighbours write neighbours. For GPUs.
+#else
+/* One work-item a pixel of a plane: neighbours write neighbours.
  * Global size: (positions of all images rounded up, channels * phases). */
 __kernel void pack_pixels(__global const float *input, __global float *planes, __global const int *phase, const int phases,
                           const int channels, const int ih, const int iw, const int sh, const int sw, const int ph, const int pw,
@@ -48,3 +51,4 @@ __kernel void pack_pixels(__global const float *input, __global float *planes, _
     if (image < images && x < columns && top >= 0 && top < ih && at >= 0 && at < iw)
         planes[(size_t)get_global_id(1) * length + q] = input[(((size_t)image * channels + channel) * ih + top) * iw + at];
 }
+#endif

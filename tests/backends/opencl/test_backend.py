@@ -90,8 +90,11 @@ def test_a_problem_too_large_for_the_device_is_refused_with_a_reason(backend: An
     assert "one panel of the lowered input needs" in lowered.reason
 
 
-def test_explain_names_device_variant_and_bound(backend: Any) -> None:
-    text = backend.prepare(PROBLEM, arrays()[1]).explain()
+def test_explain_names_device_variant_bound_and_compilation(backend: Any) -> None:
+    plan = backend.prepare(PROBLEM, arrays()[1])
+    assert 0 <= plan.build_s < plan.prepare_s
+    text = plan.explain()
+    assert text.endswith(f"built in {plan.build_s:.3f} s")
     assert backend._chosen.name in text
     assert "bound by" in text
     assert "vectors x" in text

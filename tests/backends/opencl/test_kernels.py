@@ -105,6 +105,19 @@ def test_the_rule_picks_a_right_variant(check: Any, kernel: str, text: str) -> N
     check(Problem.parse(text), kernel, 0.4, relu=True)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_batch_to_17(check: Any, kernel: str) -> None:
+    for batch in range(1, 18):
+        check(Problem.parse("g2ic6ih7iw5oc10kh3kw3ph1pw1").with_batch(batch), kernel, 0.3, seed=batch, relu=True)
+
+
+@pytest.mark.parametrize(("variant", "pixels", "height", "images"), SPARSE)
+def test_every_batch_to_17_in_vectors_of_images(check: Any, variant: str, pixels: int, height: int, images: int) -> None:
+    for batch in range(1, 18):
+        problem = Problem.parse("ic3ih7iw5oc10kh3kw3ph1pw1").with_batch(batch)
+        check(problem, "direct_sparse", 0.3, seed=batch, variant=variant, pixels=pixels, height=height, images=images)
+
+
 def test_nan_of_the_input_reaches_the_output(backend: Any) -> None:
     problem = Problem.parse("ic1ih4oc1kh1")
     x = np.ones(problem.input_shape, np.float32)
@@ -120,6 +133,18 @@ def test_rows_without_weights_give_the_bias(backend: Any) -> None:
     bias = np.array([1, -2, 3], np.float32)
     y = backend.prepare(problem, np.zeros(problem.weight_shape, np.float32), bias=bias).run(np.ones(problem.input_shape, np.float32))
     assert (y == bias[:, None, None]).all()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_weights_and_bias_that_are_not_finite_are_refused(backend: Any, kernel: str) -> None:
+    problem = Problem.parse("ic1ih4oc2kh1")
+    weight, bias = np.ones(problem.weight_shape, np.float32), np.zeros(2, np.float32)
+    bias[1], broken = np.inf, weight.copy()
+    broken[1, 0, 0, 0] = np.nan
+    with pytest.raises(InputError, match=r"weight\[1, 0, 0, 0\] is nan; allowed: finite numbers"):
+        backend.prepare(problem, broken, kernel)
+    with pytest.raises(InputError, match=r"bias\[1\] is inf; allowed: finite numbers"):
+        backend.prepare(problem, weight, kernel, bias=bias)
 
 
 def test_a_plan_keeps_its_own_weights_and_earlier_results(backend: Any) -> None:
