@@ -24,7 +24,7 @@ def open_backend(name: str, threads: int = 1, **options: Any) -> Backend:
 def project(problem: Problem, density: float, backend: Backend, kernel: str | None = None) -> Projection:
     """Project seconds and speed-up of ``kernel`` (default: the backend's first sparse one) at ``density``.
 
-    A kernel calibrated on this machine (``task=calibrate``) is projected by its method's model against the
+    A kernel calibrated on this device (``task=calibrate``) is projected by its method's model against the
     fastest calibrated dense kernel; others by first principles or the paper's model, with a wide band. Raises
     :class:`InputError` for a density outside 0 to 1 or an unknown kernel, :class:`MissingNumberError` naming a missing number.
     """
@@ -32,7 +32,7 @@ def project(problem: Problem, density: float, backend: Backend, kernel: str | No
 
     spec = _kernel(backend, kernel)
     hardware = backend.hardware()
-    dense = outlook.fastest_dense(problem, store.load_all(backend.threads), hardware)
+    dense = outlook.fastest_dense(problem, store.rivals(backend.threads, backend.name, hardware), hardware)
     return outlook.project(problem, density, spec, outlook.find_kernel(backend.name, spec, backend.threads, hardware), hardware, dense)
 
 
@@ -42,7 +42,7 @@ def useful_range(problem: Problem, backend: Backend, kernel: str | None = None) 
 
     spec = _kernel(backend, kernel)
     hardware = backend.hardware()
-    dense = outlook.fastest_dense(problem, store.load_all(backend.threads), hardware)
+    dense = outlook.fastest_dense(problem, store.rivals(backend.threads, backend.name, hardware), hardware)
     return outlook.useful_range(problem, spec, outlook.find_kernel(backend.name, spec, backend.threads, hardware), hardware, dense)
 
 

@@ -99,6 +99,7 @@ class RunConfig:
     baselines: Any = "auto"
     hardware: str | None = None
     model: str = "auto"
+    share: Any = None
     seed: int = 2017
     net: Any = None
     dataset: Any = None
@@ -159,6 +160,9 @@ def _check_numbers(config: RunConfig) -> None:
     for value in as_list(config.density):
         if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 <= value <= 1):
             raise InputError(f"density is {value!r}; allowed: numbers from 0 to 1 (share of non-zeros)")
+    for value in as_list(config.share):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise InputError(f"share is {value!r}; allowed: numbers above 0 and up to 1 (share of the full rank)")
     if not as_list(config.batch):
         raise InputError(f"batch is {config.batch!r}; allowed: a whole number or a list of them")
     for value in as_list(config.batch):

@@ -51,7 +51,7 @@ class Sample:
 
 
 def calibrate(model: MethodModel, samples: Sequence[Sample], kernel: KernelParameters, hardware: Hardware) -> KernelParameters:
-    """``kernel`` with costs, band, probed range and probes from ``samples``.
+    """``kernel`` with costs, band, probed range, probes and their residuals from ``samples``.
 
     The costs minimise Huber's loss of the relative errors, none below 0, drawn slightly towards first principles on
     ``hardware`` so that a term which the probes do not show keeps a sensible cost. The band holds 80 % of the ratios measured / predicted
@@ -82,6 +82,7 @@ def _fit(model: MethodModel, samples: Sequence[Sample], kernel: KernelParameters
         band=(min(float(low), 1 - _LEAST_BAND), max(float(high), 1 + _LEAST_BAND)),
         probed=probed_ranges([(s.problem, s.density) for s in samples]),
         probes=tuple(f"{s.problem} density {s.density:.4g}" for s in samples),
+        residuals=tuple(round(float(ratio), 4) for ratio in ratios),
     )
     return fitted, float(np.mean(np.minimum(np.abs(np.log(ratios)), np.log(2))))
 

@@ -19,7 +19,8 @@ class KernelParameters:
     ``alpha``, ``beta``: the paper's compute and storage overheads.
     ``costs``: calibrated cost of each term of the method, in peak FLOP per unit (seconds = sum of cost x term / peak);
     empty: first principles are used. ``band``: factors on the projected seconds between which 80 % of held-out probes lie.
-    ``probed``: (least, greatest) of each quantity among the probes; ``probes``: their descriptors and densities.
+    ``probed``: (least, greatest) of each quantity among the probes; ``probes``: their descriptors and densities; ``residuals``: measured
+    over predicted seconds of each, predicted without its problem.
     """
 
     lanes: int = 8
@@ -33,6 +34,7 @@ class KernelParameters:
     band: tuple[float, float] | None = None
     probed: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     probes: tuple[str, ...] = ()
+    residuals: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("lanes", "tile"):

@@ -13,7 +13,7 @@ from perfmodel.kernel import KernelParameters
 def as_record(kernel: KernelParameters) -> dict[str, Any]:
     """``kernel`` as plain values for YAML or JSON; :func:`from_record` reads them back exactly."""
     record = dataclasses.asdict(kernel)
-    record |= {name: list(getattr(kernel, name)) for name in ("narrower", "layouts", "probes")}
+    record |= {name: list(getattr(kernel, name)) for name in ("narrower", "layouts", "probes", "residuals")}
     record["band"] = list(kernel.band) if kernel.band else None
     record["probed"] = {name: list(pair) for name, pair in kernel.probed.items()}
     return record
@@ -28,7 +28,7 @@ def from_record(record: Any) -> KernelParameters:
         raise InputError(f"kernel parameters have the unknown field {unknown[0]!r}; allowed: {', '.join(fields)}")
     values = dict(record)
     try:
-        values |= {name: tuple(values[name]) for name in ("narrower", "layouts", "probes") if name in values}
+        values |= {name: tuple(values[name]) for name in ("narrower", "layouts", "probes", "residuals") if name in values}
         values["band"] = tuple(values["band"]) if values.get("band") else None
         values["probed"] = {name: (float(low), float(high)) for name, (low, high) in values.get("probed", {}).items()}
         return KernelParameters(**values)

@@ -102,6 +102,9 @@ def useful_range(problem: Problem, hardware: Hardware, contender: Contender, den
         return contender.model.seconds(problem, density, hardware, contender.kernel).seconds
 
     middle = solve_range(seconds, dense_s)
+    if middle.low is not None:
+        bound = contender.model.seconds(problem, middle.low, hardware, contender.kernel).bound
+        middle = dataclasses.replace(middle, reason=f"{middle.reason} ({bound} bound there)")
     return _banded(middle, [solve_range(seconds, dense_s / factor) for factor in _band(contender.kernel)])
 
 

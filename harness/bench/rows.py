@@ -15,7 +15,7 @@ from harness.cli.argv import quote
 from harness.config import RunConfig
 from harness.contract import Baseline, Hardware, InputError, MissingNumberError, Row
 from harness.modelling.outlook import fastest_dense, find_kernel, project
-from harness.modelling.store import load_all
+from harness.modelling.store import rivals
 
 
 def make_rows(case: Case, entries: Sequence[Entry], config: RunConfig, hardware: Hardware | None) -> list[Row]:
@@ -110,8 +110,9 @@ def _projected(case: Case, entry: Entry, hardware: Hardware | None) -> float | N
     if hardware is None or not entry.kernel.sparse or not case.density:
         return None
     try:
-        kernel = find_kernel(entry.team.spec.name, entry.kernel, entry.team.threads, hardware)
-        dense = fastest_dense(case.problem, load_all(entry.team.threads), hardware)
+        backend, threads = entry.team.spec.name, entry.team.threads
+        kernel = find_kernel(backend, entry.kernel, threads, hardware)
+        dense = fastest_dense(case.problem, rivals(threads, backend, hardware), hardware)
         return project(case.problem, case.density, entry.kernel, kernel, hardware, dense).speedup
     except (MissingNumberError, InputError):
         return None

@@ -36,8 +36,8 @@ def fastest_dense(problem: Problem, kernels: Sequence[ModelledKernel], hardware:
 
 
 def find_kernel(backend: str, spec: KernelSpec, threads: int, hardware: Hardware) -> ModelledKernel | None:
-    """The kernel as calibrated here or as declared; None where only the paper's model can answer."""
-    stored = store.find(backend, spec.name, threads)
+    """The kernel as calibrated on this device or as declared; None where only the paper's model can answer."""
+    stored = store.find(backend, spec, threads, hardware)
     if stored is not None:
         return stored
     return ModelledKernel.declared(backend, spec, threads, hardware) if spec.parameters else None
@@ -60,11 +60,13 @@ def choose(
     others: Sequence[ModelledKernel],
     hardware: Hardware,
     dense: Dense,
+    approximations: Sequence[Projection] = (),
 ) -> Choice:
-    """The fastest of this kernel, ``others`` and the dense time; each by the peak of its own device. Errors as above."""
-    found = [dataclasses.replace(project(problem, density, spec, kernel, hardware, dense), name=kernel.name if kernel else spec.name)]
+    """The fastest of this kernel, ``others``, the dense time and ``approximations``; each by its own device's peak. Errors as above."""
+    mine = dataclasses.replace(project(problem, density, spec, kernel, hardware, dense), name=kernel.name if kernel else spec.name)
+    found = [mine, *approximations]
     for other in others:
-        if other.exact and other.name != found[0].name:
+        if other.exact and other.name != mine.name:
             with suppress(InputError):
                 found.append(model.project(problem, density, other.hardware, other.contender, dense.seconds))
     if not any(projection.name == dense.name for projection in found):

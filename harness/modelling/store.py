@@ -1,8 +1,10 @@
-"""Calibrated kernels on disk, one YAML file each, together with the peak that their costs refer to."""
+"""Calibrated kernels on disk, one YAML file a kernel and device, together with the peak that their costs refer to."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,7 @@ class ModelledKernel:
     """A kernel as the model sees it: calibrated when its parameters hold costs, else from first principles.
 
     ``hardware`` is the device that it runs on; ``exact``: it may serve as a dense baseline if its method is dense;
-    ``left_out``: probes timed now but not trusted.
+    ``left_out``: probes timed now but not trusted; ``place``: the device, where the same kernel runs on others too.
     """
 
     backend: str
@@ -41,6 +43,7 @@ class ModelledKernel:
     parameters: KernelParameters
     hardware: Hardware
     left_out: int = 0
+    place: str = ""
 
     @classmethod
     def declared(cls, backend: str, spec: KernelSpec, threads: int, hardware: Hardware) -> ModelledKernel:
@@ -50,8 +53,8 @@ class ModelledKernel:
 
     @property
     def name(self) -> str:
-        """Backend and kernel."""
-        return f"{self.backend} {self.kernel}"
+        """Backend and kernel, and the device where that would not do."""
+        return f"{self.backend} {self.kernel}{f' on {self.place}' if self.place else ''}"
 
     @property
     def contender(self) -> Contender:
@@ -82,7 +85,7 @@ def folder(threads: int) -> Path:
 
 def save(kernel: ModelledKernel) -> Path:
     """Store ``kernel``; raises :class:`InputError` when the file cannot be written."""
-    path = folder(kernel.threads) / f"{kernel.backend}--{kernel.kernel}.yaml"
+    path = _path(kernel.backend, kernel.kernel, kernel.threads, kernel.hardware)
     hardware, peak = kernel.hardware, kernel.hardware.peak_flops
     record = {
         **{name: getattr(kernel, name) for name in _FIELDS},
@@ -94,15 +97,32 @@ def save(kernel: ModelledKernel) -> Path:
     return path
 
 
-def load_all(threads: int) -> tuple[ModelledKernel, ...]:
-    """Every kernel calibrated on this machine; raises :class:`InputError` naming a damaged file."""
-    return tuple(_load(path) for path in sorted(folder(threads).glob("*.yaml")))
+def find(backend: str, spec: KernelSpec, threads: int, hardware: Hardware) -> ModelledKernel | None:
+    """``spec`` as calibrated on the device ``hardware`` with the model that it has now, or None.
+
+    Raises :class:`InputError` for a damaged file.
+    """
+    path = _path(backend, spec.name, threads, hardware)
+    found = _load(path) if path.is_file() else None
+    same = found is not None and found.hardware.key == hardware.key and found.model == (spec.model or spec.method)
+    return found if same else None
 
 
-def find(backend: str, kernel: str, threads: int) -> ModelledKernel | None:
-    """One calibrated kernel, or None where it never was calibrated here."""
-    path = folder(threads) / f"{backend}--{kernel}.yaml"
-    return _load(path) if path.is_file() else None
+def any_of(backend: str, threads: int) -> bool:
+    """Whether any kernel of ``backend`` was calibrated, on whatever device."""
+    return any(folder(threads).glob(f"{backend}--*.yaml"))
+
+
+def rivals(threads: int, backend: str, hardware: Hardware) -> tuple[ModelledKernel, ...]:
+    """Every kernel calibrated on this machine, those of ``backend`` only as on the device ``hardware``; errors as :func:`find`."""
+    everything = [_load(path) for path in sorted(folder(threads).glob("*.yaml"))]
+    found = [kernel for kernel in everything if kernel.backend != backend or kernel.hardware.key == hardware.key]
+    places = Counter(kernel.name for kernel in found)
+    return tuple(dataclasses.replace(k, place=k.hardware.device) if places[k.name] > 1 else k for k in found)
+
+
+def _path(backend: str, kernel: str, threads: int, hardware: Hardware) -> Path:
+    return folder(threads) / f"{backend}--{kernel}--{hardware.slug}.yaml"
 
 
 def _load(path: Path) -> ModelledKernel:

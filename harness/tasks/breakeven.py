@@ -16,8 +16,9 @@ from harness.bench.breakeven import STEPS, BreakEven, as_json, find_break_even
 from harness.bench.cases import batches, choose_layers
 from harness.config import RunConfig
 from harness.contract import BreakevenError, InputError, KernelSpec, Problem
+from harness.modelling.calibrated import calibrated
 from harness.modelling.patience import patient, watch
-from harness.modelling.store import find
+from harness.modelling.store import ModelledKernel
 from harness.networks import Layer
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
@@ -46,6 +47,7 @@ def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
     if not kernels:
         raise InputError(f"backend {field.chosen.spec.name!r} has no sparse kernel among the chosen ones")
     finished = session.folder.record.extra.get("break_even", {})
+    known = {kernel.name: kernel for team in field.teams() for kernel in calibrated(team, config.measure.timeout_s).values()}
     for number, layer in enumerate(layers, 1):
         session.describe(layer.name)
         for kernel in kernels:
@@ -55,18 +57,19 @@ def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
                     continue
                 try:
                     measured = find_break_even(layer, batch, (field.chosen, kernel), field, source, config, session.tick)
-                    found = as_json(measured) | {"projected": _projected(measured, layer.problem.with_batch(batch), session)}
+                    found = as_json(measured) | {
+                        "projected": _projected(measured, layer.problem.with_batch(batch), field.chosen.spec.name, known)
+                    }
                 except BreakevenError as error:
                     found = {"layer": layer.name, "kernel": kernel.name, "error": str(error)}
                 session.folder.note("break_even", key, found)
         session.complete(number * (STEPS + 2))
 
 
-def _projected(measured: BreakEven, problem: Problem, session: Session) -> float | None:
+def _projected(measured: BreakEven, problem: Problem, backend: str, known: Mapping[str, ModelledKernel]) -> float | None:
     """Break-even sparsity by the model, against the dense kernel that was measured; None where one of both is not calibrated."""
-    base, threads = measured.baseline, session.config.threads
-    sparse = find(session.field.chosen.spec.name, measured.kernel, threads)
-    dense = find(base.backend, base.kernel, threads) if base else None
+    base = measured.baseline
+    sparse, dense = known.get(f"{backend} {measured.kernel}"), known.get(f"{base.backend} {base.kernel}") if base else None
     if sparse is None or dense is None:
         return None
     found = useful_range(problem, sparse.hardware, sparse.contender, [dense.contender])

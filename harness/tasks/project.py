@@ -18,8 +18,9 @@ from harness.config import RunConfig, as_list
 from harness.console import out
 from harness.contract import Hardware, InputError, KernelSpec, Problem
 from harness.files import make_folder
+from harness.modelling.low_rank import UNKNOWN_ERROR, Chain, open_chains
 from harness.modelling.outlook import Dense, choose, fastest_dense, find_kernel, project, useful_range
-from harness.modelling.store import ModelledKernel, load_all
+from harness.modelling.store import ModelledKernel, rivals
 from harness.plugins import host
 from harness.report.plots import Curve, plot_speedups
 from harness.tasks import EXIT_OK
@@ -33,12 +34,16 @@ DENSITIES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
 
 @dataclass(frozen=True)
 class Source:
-    """Where projections come from: a backend's sparse kernel on this machine, or the paper's model on any hardware."""
+    """Where projections come from: a backend's sparse kernel on this machine, or the paper's model on any hardware.
+
+    ``chains``: low-rank kernels that the method choice may take besides.
+    """
 
     hardware: Hardware
     spec: KernelSpec
     kernel: ModelledKernel | None
     rivals: tuple[ModelledKernel, ...]
+    chains: tuple[Chain, ...] = ()
 
     def dense(self, problem: Problem) -> Dense:
         """The dense time to compare with."""
@@ -49,8 +54,10 @@ class Source:
         return project(problem, density, self.spec, self.kernel, self.hardware, self.dense(problem))
 
     def choose(self, problem: Problem, density: float) -> Choice:
-        """The fastest of this kernel, every calibrated one and the dense time."""
-        return choose(problem, density, self.spec, self.kernel, self.rivals, self.hardware, self.dense(problem))
+        """The fastest of this kernel, every calibrated one, the dense time, and the low-rank chains asked for."""
+        dense = self.dense(problem)
+        chains = [chain.project(problem, dense.seconds) for chain in self.chains]
+        return choose(problem, density, self.spec, self.kernel, self.rivals, self.hardware, dense, chains)
 
     def useful_range(self, problem: Problem) -> UsefulRange:
         """The useful range."""
@@ -62,12 +69,18 @@ def run(config: RunConfig) -> int:
     layers = choose_layers(config)
     densities = [float(d) for d in as_list(config.density)] or list(DENSITIES)
     console = out()
-    for source in open_sources(config):
+    hardware, known, specs = open_models(config)
+    chains = open_chains(known, hardware, config.threads, [float(share) for share in as_list(config.share)])
+    problems = [(layer.name, layer.problem.with_batch(batch)) for layer in layers for batch in batches(layer, config)]
+    for spec, kernel in specs:
+        source = Source(hardware, spec, kernel, known, chains)
         console.print(_title(source), soft_wrap=True, markup=False)
-        problems = [(layer.name, layer.problem.with_batch(batch)) for layer in layers for batch in batches(layer, config)]
         console.print(_table(source, problems, densities))
         if "plots" in as_list(config.report):
             console.print(str(_plot(source, problems, config)), soft_wrap=True, markup=False)
+    if chains:
+        console.print(f"low rank on {hardware.vendor} {hardware.device}: {UNKNOWN_ERROR}", soft_wrap=True, markup=False)
+        console.print(_chains_table(chains, known, hardware, problems))
     return EXIT_OK
 
 
@@ -86,22 +99,28 @@ def curve(source: Source, name: str, problem: Problem) -> Curve:
     return Curve(name, [(p.density, p.dense_s / p.high_s, p.speedup, p.dense_s / p.low_s) for p in found])
 
 
-def open_sources(config: RunConfig) -> list[Source]:
-    """One source a sparse kernel of the backend; with ``hardware=`` the paper's model on that record."""
+Models = tuple[Hardware, tuple[ModelledKernel, ...], list[tuple[KernelSpec, ModelledKernel | None]]]
+
+
+def open_models(config: RunConfig) -> Models:
+    """Hardware, the calibrated kernels of this machine, and each sparse kernel of the backend as calibrated or declared.
+
+    With ``hardware=`` the paper's model on that record. Raises :class:`InputError` where nothing can be projected.
+    """
     if config.hardware:
         hardware = load_hardware(config.hardware)
-        return [Source(hardware, KernelSpec("paper", "direct_sparse", "the paper's direct sparse convolution"), None, ())]
+        return hardware, (), [(KernelSpec("paper", "direct_sparse", "the paper's direct sparse convolution"), None)]
     with open_team(config, host()) as team:
-        found: Hardware | None = team.worker().call("hardware", timeout_s=config.measure.timeout_s)
+        name, found = team.spec.name, team.worker().call("hardware", timeout_s=config.measure.timeout_s)
         if found is None:
-            raise InputError(f"backend {team.spec.name!r} has no hardware numbers; allowed: hardware=FILE or one of the shipped records")
+            raise InputError(f"backend {name!r} has no hardware numbers; allowed: hardware=FILE or one of the shipped records")
         specs = [spec for spec in team.kernels if spec.sparse]
-        if not specs:
-            raise InputError(f"backend {team.spec.name!r} has no sparse kernel among the chosen ones")
+        if not specs and not as_list(config.share):
+            raise InputError(f"backend {name!r} has no sparse kernel among the chosen ones; share= shows low-rank chains")
         if config.model == "paper":
-            return [Source(found, spec, None, ()) for spec in specs]
-        rivals = load_all(config.threads)
-        return [Source(found, spec, find_kernel(team.spec.name, spec, config.threads, found), rivals) for spec in specs]
+            return found, (), [(spec, None) for spec in specs]
+        known = rivals(config.threads, name, found)
+        return found, known, [(spec, find_kernel(name, spec, config.threads, found)) for spec in specs]
 
 
 def _title(source: Source) -> str:
@@ -122,9 +141,10 @@ def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: S
         "break-even sparsity",
         *(f"x {d:g}" for d in densities),
         "bound",
+        "why",
         *(f"fastest at {d:g}" for d in densities),
     ):
-        words = name in ("layer", "problem", "by", "bound") or name.startswith("fastest")
+        words = name in ("layer", "problem", "by", "bound", "why") or name.startswith("fastest")
         table.add_column(name, justify="left" if words else "right", overflow="fold")
     for name, problem in problems:
         dense, found = source.dense(problem), source.useful_range(problem)
@@ -134,12 +154,33 @@ def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: S
             short_problem(str(problem)),
             microseconds(dense.seconds),
             dense.name,
-            f"{found.low:.3f} to {found.high:.3f}" if found.low is not None and found.high is not None else "none",
+            f"{_end(found.low, found.low_band)} to {_end(found.high, found.high_band)}" if found.exists else "none",
             _break_even(found),
             *(_speedup(projection) for projection in projections),
             projections[-1].bound,
+            found.reason,
             *(_fastest(source, problem, density) for density in densities),
         )
+    return table
+
+
+def _chains_table(
+    chains: Sequence[Chain], known: Sequence[ModelledKernel], hardware: Hardware, problems: Sequence[tuple[str, Problem]]
+) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("layer", "problem", "dense us", "by", "kernel", "share", "rank", "us", "band us", "speed-up", "bound", "model"):
+        words = name in ("layer", "problem", "by", "kernel", "bound", "model")
+        table.add_column(name, justify="left" if words else "right", overflow="fold")
+    for name, problem in problems:
+        dense = fastest_dense(problem, known, hardware)
+        for chain in chains:
+            found = chain.project(problem, dense.seconds)
+            table.add_row(
+                *(escape(name), short_problem(str(problem)), microseconds(dense.seconds), dense.name),
+                *(chain.kernel.name, f"{chain.share:g}", ", ".join(map(str, chain.ranks(problem)))),
+                *(microseconds(found.median_s), f"{microseconds(found.low_s)} to {microseconds(found.high_s)}", _speedup(found)),
+                *(found.bound, found.model),
+            )
     return table
 
 
@@ -147,6 +188,12 @@ def _fastest(source: Source, problem: Problem, density: float) -> str:
     """The fastest of all kernels that the model knows, and how many times as long the next one takes."""
     choice = source.choose(problem, density)
     return f"{choice.best.name} x{choice.margin:.2f}"
+
+
+def _end(density: float | None, band: tuple[float, float] | None) -> str:
+    """One end of a useful range with its band."""
+    within = f" ({band[0]:.3g}-{band[1]:.3g})" if band else ""
+    return f"{density or 0.0:.3g}{within}"
 
 
 def _break_even(found: UsefulRange) -> str:

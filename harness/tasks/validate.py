@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -21,9 +21,10 @@ from harness.bench.table import microseconds
 from harness.config import RunConfig, as_list
 from harness.contract import InputError, KernelSpec
 from harness.export import print_csv
+from harness.modelling.calibrated import calibrated
 from harness.modelling.comparison import Comparison
 from harness.modelling.patience import doubt, patient, watch
-from harness.modelling.store import ModelledKernel, load_all
+from harness.modelling.store import ModelledKernel
 from harness.report.validation import draw
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
@@ -50,11 +51,13 @@ def run(config: RunConfig) -> int:
 
 def _measure(cases: Sequence[Case], session: Session) -> None:
     config, field = session.config, session.field
-    known = {kernel.name: kernel for kernel in load_all(config.threads)}
+    timeout_s = config.measure.timeout_s
+    known = {kernel.name: kernel for team in field.teams() for kernel in calibrated(team, timeout_s).values()}
     contenders = [(team, kernel) for team, kernel in field.contenders() if _projected(team, kernel, known)]
     if not any(team is field.chosen for team, _ in contenders):
         raise InputError(
-            f"no kernel of {field.chosen.spec.name!r} is calibrated here; run task=calibrate +backend={field.chosen.spec.name} first"
+            f"no kernel of {field.chosen.spec.name!r} is calibrated on this device; "
+            f"run task=calibrate +backend={field.chosen.spec.name} first"
         )
     hardware, measure = session.hardware(), patient(config.measure)
     watch(field.chosen, measure)
@@ -122,21 +125,30 @@ def _print_decisions(console: Console, found: Sequence[Comparison]) -> None:
     cases: dict[tuple[str, int, float], list[Comparison]] = {}
     for c in (c for c in found if c.exact):  # an approximation is no way to compute the same
         cases.setdefault((c.layer, c.batch, round(c.density, 2)), []).append(c)
+    mixed = {key: group for key, group in cases.items() if len({c.sparse for c in group}) == 2}
+    _print_agreement(console, "decisions sparse or dense", mixed, lambda a, b: a.sparse == b.sparse)
+    several = {key: group for key, group in cases.items() if len(group) > 1}
+    _print_agreement(console, "choices of the fastest kernel", several, lambda a, b: a.kernel == b.kernel)
+
+
+def _print_agreement(
+    console: Console,
+    title: str,
+    cases: Mapping[tuple[str, int, float], Sequence[Comparison]],
+    same: Callable[[Comparison, Comparison], bool],
+) -> None:
+    """How often what the model takes for the fastest is, by ``same``, what was; taking another that is as fast within the band is a tie."""
     agreed, ties, wrong = 0, 0, []
-    for key, group in cases.items():
-        if not any(c.sparse for c in group) or all(c.sparse for c in group):
-            continue
+    for (layer, batch, density), group in cases.items():
         by_measure, by_model = min(group, key=lambda c: c.measured_s), min(group, key=lambda c: c.projected_s)
-        if by_measure.sparse == by_model.sparse:
+        if same(by_measure, by_model):
             agreed += 1
         elif by_model.measured_s <= TIE_BAND * by_measure.measured_s:
             ties += 1
         else:
-            wrong.append(f"{key[0]} mb{key[1]} density {key[2]}: model {by_model.kernel}, measured {by_measure.kernel}")
+            wrong.append(f"{layer} mb{batch} density {density}: model {by_model.kernel}, measured {by_measure.kernel}")
     total = agreed + len(wrong)
     if total:
-        console.print(
-            f"decisions sparse or dense: {agreed} of {total} agree ({agreed / total:.0%}), {ties} within the {TIE_BAND - 1:.0%} tie band"
-        )
+        console.print(f"{title}: {agreed} of {total} agree ({agreed / total:.0%}), {ties} within the {TIE_BAND - 1:.0%} tie band")
     for line in wrong:
         console.print(f"[yellow]differs[/] {escape(line)}")

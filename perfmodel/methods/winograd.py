@@ -70,7 +70,8 @@ class Winograd(MethodModel):
     ``multiply``: FLOP of the products, whole vectors of output channels and fours of tiles; ``transform``: FLOP of input and output
     transforms; ``tiles``: bytes of transformed tiles written and read; ``tiles_far``: those of blocks that outgrow L2; ``weights``:
     bytes of transformed weights, read once a block of tiles; ``weights_far``: the share of them that left the last-level cache
-    meanwhile; ``activations``: bytes of input and output; ``call``: 1.
+    meanwhile; ``narrow``: transformed inputs that products with fewer columns than a vector take, which run as long as with three vectors
+    (MKL, measured); ``activations``: bytes of input and output; ``call``: 1.
     """
 
     method = "winograd"
@@ -81,6 +82,7 @@ class Winograd(MethodModel):
         "tiles_far": "bandwidth",
         "weights": "bandwidth",
         "weights_far": "bandwidth",
+        "narrow": "compute",
         "activations": "bandwidth",
         "call": "overhead",
     }
@@ -129,6 +131,7 @@ class Winograd(MethodModel):
             "tiles_far": transforms * min(1.0, max(0.0, block * tile / _BLOCK_BYTES - 1.0)),
             "weights": weights * blocks,
             "weights_far": weights * blocks * min(1.0, max(0.0, lost)),
+            "narrow": points * tiles * p.ic * (p.oc // p.g < _LANES),
             "activations": sum(activation_bytes(p)),
             "call": 1.0,
         }
@@ -143,6 +146,7 @@ class Winograd(MethodModel):
             "tiles_far": byte_cost(hardware, "l3"),
             "weights": byte_cost(hardware, "l3"),
             "weights_far": byte_cost(hardware, "memory"),
+            "narrow": 4.0 * _LANES,
             "activations": byte_cost(hardware, "l3"),
             "call": call_cost(hardware),
         }

@@ -60,6 +60,20 @@ print("agreed")
     assert result.stdout.strip() == "agreed", result.stderr
 
 
+def test_it_is_projected_by_the_papers_model_once_somebody_gives_hardware_numbers(stranger, tmp_path):
+    words = ("-m", "harness", "task=project", "+backend=toy", "problem=ic64ih14oc64kh3ph1", "density=0.1")
+    refused = stranger(*words)
+    assert refused.returncode == 2
+    assert "backend 'toy' has no hardware numbers; allowed: hardware=FILE or one of the shipped records" in refused.stderr
+    numbers = "  peak_flops: {value: 9 GFLOP/s, provenance: declared}\n  bandwidth: {value: 9 GB/s, provenance: declared}\n"
+    file = tmp_path / "d.yaml"
+    file.write_text(f"schema: 1\nvendor: V\ndevice: D\nnumbers:\n{numbers}")
+    result = stranger(*words, f"hardware={file}")
+    words = " ".join(result.stdout.split())
+    assert "on V D: the paper's model" in words, result.stderr
+    assert "50% (0% to 75%)" in words and "alpha unknown: 2" in words
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

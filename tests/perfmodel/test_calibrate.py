@@ -10,6 +10,7 @@ import pytest
 from perfmodel import Hardware, InputError, Problem, Quantity
 from perfmodel.calibrate import Sample, calibrate
 from perfmodel.kernel import KernelParameters
+from perfmodel.kernel_file import as_record, from_record
 from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, LoweredSparse, LowRank, Winograd
 from perfmodel.probes import probe_design
 from perfmodel.quantities import outside
@@ -107,6 +108,14 @@ def test_noise_widens_the_band():
     probes = probe_design(model, KERNEL, HARDWARE, 48)
     calm, wild = (calibrate(model, timed(model, costs, probes, noise, 0.0), KERNEL, HARDWARE).band for noise in (0.01, 0.2))
     assert calm[1] / calm[0] < 1.15 < 1.3 < wild[1] / wild[0]
+
+
+def test_every_probe_keeps_its_residual_and_the_band_comes_from_them():
+    model = DirectSparse()
+    found = calibrate(model, timed(model, truth(model, 2), probe_design(model, KERNEL, HARDWARE, 48), 0.2, 0.0), KERNEL, HARDWARE)
+    assert len(found.residuals) == len(found.probes) == 48
+    assert found.band == pytest.approx(np.quantile(found.residuals, [0.1, 0.9]), rel=1e-3)
+    assert from_record(as_record(found)) == found
 
 
 def test_unseen_term_keeps_its_first_cost():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 import pytest
@@ -113,6 +114,7 @@ def test_useful_range_ends_where_both_times_are_equal():
     found = useful_range(CONV3, FULL, CALIBRATED, DENSE)
     assert project(CONV3, found.high, FULL, CALIBRATED, DENSE).speedup == pytest.approx(1.0, rel=1e-4)
     assert found.low < found.high
+    assert re.search(r"below \S+ little more is saved \((compute|bandwidth|overhead) bound there\)$", found.reason)
     slow, fast = (project(CONV3, x, FULL, CALIBRATED, DENSE) for x in found.high_band)
     assert slow.high_s == pytest.approx(slow.dense_s, rel=1e-3)
     assert fast.low_s == pytest.approx(fast.dense_s, rel=1e-3)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness.contract import Hardware, KernelSpec, Quantity
-from harness.modelling.outlook import Dense, choose, fastest_dense, project, useful_range
+from harness.modelling.outlook import Dense, choose, fastest_dense, find_kernel, project, useful_range
 from harness.modelling.store import ModelledKernel
 from harness.networks import load_layers
 from perfmodel import Problem, load_hardware
@@ -54,6 +54,21 @@ def test_the_papers_model_chooses_between_itself_and_its_dense_time():
     assert dense.name == "C / F (paper)"
     assert choose(PROBLEM, 0.1, spec, None, (), atom, dense).best.name == "paper"
     assert choose(PROBLEM, 1.0, spec, None, (), atom, dense).best.name == "C / F (paper)"
+
+
+def test_a_kernel_that_exposes_no_parameters_gets_the_papers_model_with_a_wide_band(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    bare = KernelSpec("bare", "direct_sparse", "")
+    kernel, dense = find_kernel("made-up", bare, 1, HARDWARE), fastest_dense(PROBLEM, (), HARDWARE)
+    assert kernel is None
+    found = project(PROBLEM, 0.1, bare, kernel, HARDWARE, dense)
+    assert (found.model, found.note) == ("paper", "alpha unknown: 2 assumed, band of factor 2")
+    assert found.low_s == pytest.approx(found.median_s / 2) and found.high_s == pytest.approx(found.median_s * 2)
+    wide = useful_range(PROBLEM, bare, kernel, HARDWARE, dense)
+    assert wide.high == pytest.approx(0.5) and wide.high_band == (pytest.approx(0.25), pytest.approx(1.0))
+    assert wide.reason.endswith("alpha unknown: 2 assumed, band of factor 2")
+    declared = project(PROBLEM, 0.1, dataclasses.replace(bare, alpha=1.5), None, HARDWARE, dense)
+    assert (declared.note, declared.high_s) == ("", pytest.approx(1.5 * declared.median_s))
 
 
 @pytest.mark.parametrize("model", ["direct_sparse", "direct_sparse/generated"])

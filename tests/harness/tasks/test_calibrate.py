@@ -49,11 +49,11 @@ def test_what_was_found_is_stored_and_shown_and_a_failure_named(call, team):
         assert words in result["out"], result["out"]
     assert "made-up good: 7 probes left out, another program used the core meanwhile" in result["out"]
     assert "not calibrated bad: only 3 candidates" in result["out"]
-    found = store.find("made-up", "good", 1)
+    found = store.find("made-up", SPECS[0], 1, HARDWARE)
     assert found is not None
     assert (found.parameters.costs, found.parameters.band, found.date) == ({"multiply": 1.25}, (0.9, 1.2), "2026-01-31")
-    assert store.find("made-up", "bad", 1) is None
-    assert [kernel.name for kernel in store.load_all(1)] == ["made-up good"]
+    assert store.find("made-up", SPECS[1], 1, HARDWARE) is None
+    assert [kernel.name for kernel in store.rivals(1, "another", HARDWARE)] == ["made-up good"]
 
 
 def test_a_backend_without_numbers_is_refused(call, team):
@@ -66,6 +66,6 @@ def test_a_backend_without_numbers_is_refused(call, team):
 def test_a_damaged_calibration_is_named(team):
     folder = store.folder(1)
     folder.mkdir(parents=True)
-    (folder / "made-up--good.yaml").write_text("- 1")
+    (folder / f"made-up--good--{HARDWARE.slug}.yaml").write_text("- 1")
     with pytest.raises(InputError, match="cannot be read: it is not a mapping; delete it and run task=calibrate again"):
-        store.find("made-up", "good", 1)
+        store.find("made-up", SPECS[0], 1, HARDWARE)

@@ -44,6 +44,21 @@ def test_decisions_that_agree_differ_or_tie():
     assert decisions([compared("sparse", True, 1.0, 1.1)]) == ""
 
 
+def test_choices_among_kernels_that_agree_differ_or_tie():
+    def race(density, *seconds):
+        return [
+            compared(name, name == "sparse", *pair, density) for name, pair in zip(("sparse", "gemm", "winograd"), seconds, strict=True)
+        ]
+
+    agree = race(0.1, (1.0, 1.1), (2.0, 1.9), (3.0, 3.0))
+    tie = race(0.3, (3.0, 3.0), (1.0, 1.2), (1.05, 1.1))
+    differ = race(0.5, (3.0, 3.0), (1.0, 1.2), (1.5, 1.1))
+    text = decisions([*agree, *tie, *differ])
+    assert "decisions sparse or dense: 3 of 3 agree (100%), 0 within the 10% tie band" in text
+    assert "choices of the fastest kernel: 1 of 2 agree (50%), 1 within the 10% tie band" in text
+    assert "differs a layer mb1 density 0.5: model winograd, measured gemm" in text
+
+
 @pytest.fixture
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -52,7 +67,7 @@ def empty_cache(tmp_path, monkeypatch):
 def test_without_a_calibration_the_way_to_one_is_told(call, empty_cache):
     result = call("task=validate", "+backend=reference", "baselines=none", "problem=ic4ih6oc4kh3ph1")
     assert result["code"] == 2
-    assert "no kernel of 'reference' is calibrated here; run task=calibrate +backend=reference first" in result["err"]
+    assert "no kernel of 'reference' is calibrated on this device; run task=calibrate +backend=reference first" in result["err"]
 
 
 def test_weights_whose_density_is_fixed_are_refused(call, tmp_path):
@@ -74,13 +89,13 @@ def test_a_case_in_doubt_is_measured_once_more_at_the_end(monkeypatch):
         return dataclasses.replace(compared("cpu k", True, 1.0, 1.0), doubt=doubts[case.key].pop(0))
 
     chosen = SimpleNamespace(spec=SimpleNamespace(name="cpu"))
-    field = SimpleNamespace(chosen=chosen, oracle=None, contenders=lambda: [(chosen, SimpleNamespace(name="k"))])
+    field = SimpleNamespace(chosen=chosen, oracle=None, teams=lambda: [chosen], contenders=lambda: [(chosen, SimpleNamespace(name="k"))])
     folder = SimpleNamespace(
         has=lambda key: False, note=lambda block, key, found: notes.update({key: found}), append=lambda key, rows: None
     )
     session = SimpleNamespace(config=RunConfig(), field=field, folder=folder, hardware=lambda: None, describe=str, tick=lambda: None)
     for name, value in {
-        "load_all": lambda threads: [SimpleNamespace(name="cpu k", setting="")],
+        "calibrated": lambda team, timeout_s: {"k": SimpleNamespace(name="cpu k", setting="")},
         "race": raced,
         "_compare": comparison,
         "make_rows": lambda *words: [],

@@ -202,6 +202,20 @@ def test_winograd_multiplies_fours_of_tiles_by_whole_vectors(text, rows, lanes):
     assert Winograd(2).terms(Problem.parse(text), 1.0, KERNEL)["multiply"] == 2 * 16 * rows * 64 * lanes
 
 
+def test_narrow_products_of_winograd_are_counted_apart():
+    narrow, full = (Winograd(2).terms(Problem.parse(f"ic64ih14oc{oc}kh3ph1"), 1.0, KERNEL)["narrow"] for oc in (12, 16))
+    assert (narrow, full) == (16 * 49 * 64, 0)
+
+
+def test_generated_code_beyond_the_last_level_cache_is_read_from_memory():
+    problem = Problem.parse("ic512ih7oc512kh3ph1")
+    terms = {density: GeneratedSparse().terms(problem, density, KERNEL) for density in (0.4, 0.55, 0.9)}
+    assert terms[0.4]["stream_far"] == 0 < terms[0.4]["stream"]
+    size = 15 * 0.55 * problem.weight_count
+    assert terms[0.55]["stream_far"] == pytest.approx((size / 2**20 - 16) / 8 * terms[0.55]["stream"])
+    assert terms[0.9]["stream_far"] == terms[0.9]["stream"]
+
+
 def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
     dense, sparse = (Winograd(2, sparse=s).terms(CONV3, 0.25, KERNEL) for s in (False, True))
     assert sparse["multiply"] == pytest.approx(0.25 * dense["multiply"])
