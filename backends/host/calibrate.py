@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from backends.host import _host, probes
-from backends.host.machine import Machine, this_machine
+from backends.host.machine import Machine, declared_hertz, this_machine
 from perfmodel.hardware import Hardware, Quantity
 
 ROUNDS = 5
 _MIB = 1 << 20
 _MOST_FLOP_PER_CYCLE, _MOST_HERTZ = 64, 6e9
 _MOST_SPREAD = 0.5
+_LANES = {"avx512": 16, "avx2": 8}
 
 Probe = tuple[str, str, Callable[[], list[float]]]
 
@@ -54,8 +55,17 @@ def hardware_numbers(machine: Machine, threads: int) -> dict[str, Quantity]:
         if not doubt and rate.spread > _MOST_SPREAD:
             doubt = f"samples spread by {rate.spread:.0%} of their median"
         numbers[name] = Quantity(rate.value, unit, "measured", today, rate.spread, doubt)
-    declared = {f"cache_l{level}": Quantity(size, "B", "declared", today) for level, size in enumerate(machine.caches, 1)}
-    return numbers | declared | {"cores": Quantity(probes.cores_for(threads), "1", "declared", today)}
+    return numbers | declared_numbers(machine, threads, today)
+
+
+def declared_numbers(machine: Machine, threads: int, date: str) -> dict[str, Quantity]:
+    """Caches, cores, and the rate that the declared clock gives with one multiply-add of a whole vector a cycle."""
+    numbers = {f"cache_l{level}": Quantity(size, "B", "declared", date) for level, size in enumerate(machine.caches, 1)}
+    cores, lanes, hertz = probes.cores_for(threads), _LANES.get(machine.isa), declared_hertz()
+    if lanes and hertz:
+        how = f"{cores} cores x {hertz / 1e9:.2f} GHz x {lanes} lanes x 2"
+        numbers["nominal_flops"] = Quantity(cores * hertz * lanes * 2, "FLOP/s", "declared", date, source=how)
+    return numbers | {"cores": Quantity(cores, "1", "declared", date)}
 
 
 def doubts(values: dict[str, float], threads: int) -> dict[str, str]:

@@ -12,6 +12,7 @@ from backends.host import _host
 
 _FALLBACK_CACHES = (32 << 10, 512 << 10, 8 << 20)
 _CPU0_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+_BASE_KILOHERTZ = Path("/sys/devices/system/cpu/cpu0/cpufreq/base_frequency")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -43,6 +44,19 @@ def allowed_cpus() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
+
+
+def declared_hertz() -> float | None:
+    """The clock that the CPU declares: its base frequency, else what /proc/cpuinfo says; None where nobody does."""
+    try:
+        return 1e3 * float(_BASE_KILOHERTZ.read_text())
+    except (OSError, ValueError):
+        pass
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return 1e6 * float(next(line.split(":", 1)[1] for line in lines if line.lower().startswith("cpu mhz")))
+    except (OSError, ValueError, StopIteration):
+        return None
 
 
 def _proc_name() -> str:

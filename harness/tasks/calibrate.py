@@ -68,13 +68,17 @@ def _hardware(team: Team, config: RunConfig) -> Hardware:
 
 
 def print_hardware(console: Console, hardware: Hardware) -> None:
-    """Each number with its unit, provenance, spread, and why it is mistrusted."""
+    """Each number with its unit, provenance, spread, and why it is mistrusted; the measured peak beside the declared one."""
     table = Table(title=f"{hardware.vendor} {hardware.device} {hardware.driver}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("number", "value", "unit", "provenance", "date", "spread", "mistrusted"):
         table.add_column(name, justify="right" if name in ("value", "spread") else "left")
     for name, number in hardware.numbers.items():
         table.add_row(name, f"{float(number):.4g}", number.unit, number.provenance, number.date, f"{number.spread:.1%}", number.mistrusted)
     console.print(table)
+    if nominal := hardware.numbers.get("nominal_flops"):
+        how = f" ({nominal.source})" if nominal.source else ""
+        line = f"measured peak_flops is {hardware.peak_flops / nominal:.2f} times what the device declares{how}"
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _print_kernels(console: Console, kernels: Sequence[ModelledKernel], failed: dict[str, str]) -> None:

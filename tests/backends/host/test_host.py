@@ -199,6 +199,28 @@ def test_hardware_is_measured_once_and_then_loaded(tmp_path, monkeypatch, capsys
     assert [path.suffix for path in (tmp_path / "breakeven" / "hardware").iterdir()] == [".yaml"]
 
 
+@pytest.mark.parametrize(("isa", "flops"), [("avx512", 2 * 2.5e9 * 16 * 2), ("avx2", 2 * 2.5e9 * 8 * 2), ("portable", None)])
+def test_what_the_cpu_declares_stands_beside_what_is_measured(monkeypatch, isa, flops):
+    monkeypatch.setattr(calibrate, "declared_hertz", lambda: 2.5e9)
+    monkeypatch.setattr(calibrate.probes, "cores_for", lambda threads: threads)
+    declared = calibrate.declared_numbers(dataclasses.replace(machine.this_machine(), isas=(isa,)), 2, "2026-01-31")
+    assert {quantity.provenance for quantity in declared.values()} == {"declared"}
+    assert declared["cores"] == 2
+    assert declared.get("nominal_flops") == flops
+    monkeypatch.setattr(calibrate, "declared_hertz", lambda: None)
+    assert "nominal_flops" not in calibrate.declared_numbers(machine.this_machine(), 2, "2026-01-31")
+
+
+@pytest.mark.parametrize(("text", "hertz"), [("2600000\n", 2.6e9), (None, None)])
+def test_the_base_frequency_is_the_declared_clock(monkeypatch, tmp_path, text, hertz):
+    file = tmp_path / "base_frequency"
+    monkeypatch.setattr(machine, "_BASE_KILOHERTZ", file)
+    if text:
+        file.write_text(text)
+    found = machine.declared_hertz()
+    assert found == hertz if hertz else found is None or 1e8 < found < 1e10
+
+
 def test_a_broken_record_is_measured_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     fresh = Hardware("V", "D", "x", {"peak_flops": Quantity(1e9, "FLOP/s")})

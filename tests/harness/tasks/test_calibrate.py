@@ -56,6 +56,13 @@ def test_what_was_found_is_stored_and_shown_and_a_failure_named(call, team):
     assert [kernel.name for kernel in store.rivals(1, "another", HARDWARE)] == ["made-up good"]
 
 
+def test_the_measured_peak_is_told_beside_the_declared_one(call, team):
+    nominal = Quantity(8e10, "FLOP/s", "declared", source="1 cores x 2.50 GHz x 16 lanes x 2")
+    team.answers["calibrate"] = HARDWARE.with_numbers(nominal_flops=nominal)
+    told = "measured peak_flops is 1.25 times what the device declares (1 cores x 2.50 GHz x 16 lanes x 2)"
+    assert told in call("task=calibrate", "problem=ic4ih6oc4kh3ph1")["out"]
+
+
 def test_a_backend_without_numbers_is_refused(call, team):
     team.answers["calibrate"] = None
     result = call("task=calibrate")
