@@ -131,7 +131,7 @@ class GeneratedPlan(Plan):
             f"{info['columns']} columns, {info['strips']} strips an image; sums are saved between parts",
             f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
             f"{info['strips']} strips x {info['chunks']} chunks of the output channels)",
-            f"  copies: the input {'once' if info['adjacent'] else 'twice'} per strip, padding included; the output once",
+            f"  copies: the input {'once' if info['direct'] else 'twice'} per strip, padding included; the output once",
             f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak if two loads a cycle feed them: one per 4 values and up "
             "to one per multiply-add for inputs",
         ]

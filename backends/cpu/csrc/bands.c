@@ -141,6 +141,7 @@ void bk_bands_describe(const struct bk_bands *b, struct bk_bands_info *info)
         .code_bytes = (int64_t)b->pages.code_bytes,
         .planes_bytes = planes_floats(b) * 4,
         .adjacent = b->adjacent,
+        .direct = b->adjacent || b->direct,
         .lanes = (double)(p->oh * p->ow) / (double)(b->tiles * BAND_VECTORS * BAND_LANES),
         .cycles = b->cycles,
     };

@@ -240,11 +240,11 @@ static PyObject *bands_info(const struct bk_bands *bands)
 {
     struct bk_bands_info i;
     bk_bands_describe(bands, &i);
-    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsLsisdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsLsisisdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
                          (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "parts", (long long)i.parts,
                          "band", (long long)i.band, "columns", (long long)i.columns, "units", (long long)i.units, "nonzeros",
                          (long long)i.nonzeros, "code_bytes", (long long)i.code_bytes, "planes_bytes", (long long)i.planes_bytes,
-                         "adjacent", i.adjacent, "lanes_used", i.lanes, "cycles", i.cycles);
+                         "adjacent", i.adjacent, "direct", i.direct, "lanes_used", i.lanes, "cycles", i.cycles);
 }
 
 static PyObject *info(PyObject *self, PyObject *capsule)
