@@ -46,11 +46,11 @@ class PrunedLayer:
         self.weight.data.mul_(mask)
 
     def keep_largest(self, scores: Tensor, count: int) -> Tensor:
-        """A mask of the ``count`` largest ``scores``; equal inputs give equal masks on every process."""
+        """A mask of the ``count`` largest ``scores``, in the memory order of the present one; equal inputs give equal masks everywhere."""
         flat = self.mask.new_zeros(scores.numel())
         if count > 0:
-            flat[scores.flatten().topk(count).indices] = True
-        return flat.view_as(scores)
+            flat[scores.flatten().topk(count, sorted=False).indices] = True
+        return self.mask.clone().copy_(flat.view_as(scores))
 
 
 @dataclass(frozen=True, slots=True)

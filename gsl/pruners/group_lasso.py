@@ -34,19 +34,15 @@ class GroupLasso(Pruner):
     def before(self, layer: PrunedLayer, moment: Moment) -> None:
         """Add the penalty's gradient; a group of zeros has none."""
         weight = layer.weight.detach()
-        penalty = _oihw(weight) / self._norm(weight).clamp_min(1e-12)
-        layer.weight.grad.add_(penalty.view_as(weight), alpha=self.strength)
+        layer.weight.grad.addcmul_(weight, self._norm(weight).clamp_min(1e-12).reciprocal(), value=self.strength)
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
         """Zero the small groups."""
-        weight = layer.weight.detach()
-        wide, norm = _oihw(weight), self._norm(weight)
-        size = math.sqrt(wide.numel() / norm.numel())
-        layer.set_mask((norm > self.threshold * size).expand_as(wide).reshape(weight.shape))
+        norm = self._norm(layer.weight.detach())
+        size = math.sqrt(layer.weight.numel() / norm.numel())
+        layer.set_mask(layer.mask.clone().copy_(norm > self.threshold * size))
 
     def _norm(self, weight: Tensor) -> Tensor:
-        return _oihw(weight).square().sum(_GROUPS[self.group], keepdim=True).sqrt()
-
-
-def _oihw(weight: Tensor) -> Tensor:
-    return weight if weight.dim() == 4 else weight[:, :, None, None]
+        """The norm of each group, of as many dimensions as the weight."""
+        norm = (weight if weight.dim() == 4 else weight[:, :, None, None]).square().sum(_GROUPS[self.group], keepdim=True).sqrt()
+        return norm if weight.dim() == 4 else norm[:, :, 0, 0]

@@ -21,6 +21,7 @@ QUICK = [
     "measure.repetitions=2",
     "measure.cold=0",
     "train.probes=[0.1,1.0]",
+    "train.force=true",  # times of so small layers are noise
 ]
 
 
@@ -126,6 +127,8 @@ def test_a_finished_job_of_a_sweep_is_skipped(run):
         (["train.batch=0"], "train.batch is 0; allowed: a whole number of at least 1"),
         (["dataset=idx", "dataset.path=/nowhere"], "no file 'train-images-idx3-ubyte'"),
         (["net=custom", "net.factory=nowhere:net"], "net.factory 'nowhere:net' cannot be imported"),
+        (["train.also=[opnecl]"], "unknown backend 'opnecl'; installed: "),
+        (["backend=cpu", "train.also=[cpu]"], "train.also is ['cpu'] beside backend 'cpu'; allowed: further backends, each once"),
         (["net=alexnet"], "does not take images of shape (1, 28, 28)"),
     ],
 )

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 TINY = ["net=lenet5", "net.width=0.2", "dataset.train=160", "dataset.validation=50", "dataset.test=50", "train.dense_epochs=1"]
-QUICK = ["train.prune_epochs=1", "train.retrain_epochs=1", "baselines=none", "measure.repetitions=1", "measure.cold=0"]
+QUICK = ["train.prune_epochs=1", "train.retrain_epochs=1", "baselines=none", "measure.repetitions=1", "measure.cold=0", "train.force=true"]
 
 
 def harness(*words: str, task: str = "study") -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ def trained(tmp_path_factory):
     """A control and a guided run whose weights have not been timed."""
     pytest.importorskip("torch", reason="task=prune needs torch")
     results = tmp_path_factory.mktemp("study")
-    for words in (["pruner=dense", "guide=none", "train.force=true"], ["pruner=gmp", "guide=skip_ends"]):
+    for words in (["pruner=dense", "guide=none"], ["pruner=gmp", "guide=skip_ends"]):
         done = harness(*TINY, *QUICK, *words, "train.measure=false", "train.probes=[0.1,1.0]", f"results={results}", task="prune")
         assert done.returncode == 0, done.stderr
     return results
@@ -120,6 +120,7 @@ def test_what_another_process_is_at_work_on_is_left_out(trained):
     [
         ("joblib", "hydra_plugins.hydra_joblib_launcher", ("hydra.launcher.n_jobs=2",)),
         ("submitit_local", "hydra_plugins.hydra_submitit_launcher", ("hydra.launcher.timeout_min=10",)),
+        ("ray", "hydra_plugins.hydra_ray_launcher", ("hydra.launcher.ray.init.num_cpus=2",)),
     ],
 )
 def test_a_sweep_runs_on_one_machine_and_as_a_cluster_would(tmp_path, launcher, module, extra):
