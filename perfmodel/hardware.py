@@ -71,7 +71,7 @@ class Quantity(float):
 class Hardware:
     """One device as the model sees it; ``numbers`` maps a name to a :class:`Quantity`.
 
-    Names in use: ``peak_flops`` (FLOP/s, FMA in registers), ``bandwidth`` (B/s, memory triad),
+    Names in use: ``peak_flops`` (FLOP/s, FMA in registers), ``nominal_flops`` (FLOP/s, as the device declares), ``bandwidth`` (B/s, triad),
     ``bandwidth_l1``, ``bandwidth_l2``, ``bandwidth_l3`` (B/s), ``cache_l1``, ``cache_l2``, ``cache_l3`` (B),
     ``call_overhead`` (s), ``cores`` (1), and where a record knows them ``alpha``, ``beta`` (1), the paper's overheads.
     """

@@ -79,7 +79,7 @@ def run(config: RunConfig) -> int:
         if "plots" in as_list(config.report):
             console.print(str(_plot(source, problems, config)), soft_wrap=True, markup=False)
     if chains:
-        console.print(f"low rank on {hardware.vendor} {hardware.device}: {UNKNOWN_ERROR}", soft_wrap=True, markup=False)
+        console.print(f"low rank on {_device(hardware)}: {UNKNOWN_ERROR}", soft_wrap=True, markup=False)
         console.print(_chains_table(chains, known, hardware, problems))
     return EXIT_OK
 
@@ -127,7 +127,12 @@ def _title(source: Source) -> str:
     how = "the paper's model"
     if source.kernel is not None:
         how = f"calibrated {source.kernel.date}" if source.kernel.parameters.costs else "from first principles (task=calibrate measures)"
-    return f"{source.spec.name} on {source.hardware.vendor} {source.hardware.device}: {how}"
+    return f"{source.spec.name} on {_device(source.hardware)}: {how}"
+
+
+def _device(hardware: Hardware) -> str:
+    """Vendor and device, the vendor once."""
+    return hardware.device if hardware.device.startswith(hardware.vendor) else f"{hardware.vendor} {hardware.device}"
 
 
 def _table(source: Source, problems: Sequence[tuple[str, Problem]], densities: Sequence[float]) -> Table:
