@@ -45,6 +45,10 @@ for name, pruner in PRUNERS.items():
     log = [(d.iteration, d.layer, str(d.state)) for d in pruning.log]
     found[name] = {n: layer.mask for n, layer in pruning.layers.items()} | {"log": log}
 torch.save(found, f"{sys.argv[1]}/{'rank' if together else 'alone'}{rank}.pt")
+if together:  # gloo's threads must end before the interpreter does, and in all processes together
+    del model, pruning
+    dist.barrier()
+    dist.destroy_process_group()
 """
 
 
