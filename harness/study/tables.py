@@ -31,13 +31,19 @@ class Sheet:
     columns: dict[str, Callable[[float], str] | None]
     rows: list[Sequence[Value]] = field(default_factory=list)
 
-    def table(self) -> Table:
-        """For the terminal."""
-        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for name, form in self.columns.items():
-            table.add_column(name, justify="right" if form else "left", overflow="fold")
-        for row in self.rows:
-            table.add_row(*(escape(_shown(value, form)) for value, form in zip(row, self.columns.values(), strict=True)))
+    def tables(self) -> list[Table]:
+        """For the terminal: a table for each value of the first column, without columns that say nothing."""
+        return [self._table(first) for first in dict.fromkeys(row[0] for row in self.rows)]
+
+    def _table(self, first: Value) -> Table:
+        rows = [row for row in self.rows if row[0] == first]
+        told = [i for i in range(1, len(self.columns)) if any(_plain(row[i]) for row in rows)]
+        forms = list(self.columns.values())
+        table = Table(title=f"{first}: {self.title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for i in told:
+            table.add_column(list(self.columns)[i], justify="right" if forms[i] else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(_shown(row[i], forms[i])) for i in told))
         return table
 
     def write(self, folder: Path) -> Path:

@@ -35,7 +35,8 @@ def run(config: RunConfig) -> int:
             draw_run(found.folder, read_record(found.folder), lines.append)
     cells = collect(runs)
     for sheet in _sheets(cells, config):
-        console.print(sheet.table())
+        for table in sheet.tables():
+            console.print(table)
         sheet.write(folder)
     run_sheet(cells).write(folder)
     lines += _missing(cells)

@@ -104,8 +104,11 @@ def test_tables_hold_plain_numbers_as_csv_and_print(tmp_path):
         best_sheet(best(cells, 0.01), 0.01),
     ]
     for sheet in sheets:
-        sheet.table()
         sheet.write(tmp_path)
+        assert [table.row_count for table in sheet.tables()] == [len(sheet.rows)], "one network: one table"
+    (table,) = cell_sheet(cells).tables()
+    headers = [str(column.header) for column in table.columns]
+    assert cells[0].net in str(table.title) and "net" not in headers and "options" not in headers, "what says nothing takes no room"
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         ["study.csv", "study-runs.csv", "study-ratios.csv", "study-gains.csv", "study-best.csv"]
     )
