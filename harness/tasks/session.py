@@ -151,7 +151,7 @@ def _header(config: RunConfig, field: Field, machine: Mapping[str, object], cove
     cores = int(str(machine["cores"]))
     where = f"{machine['cpu']}, {counted(cores, 'core')} allowed"
     line = f"{where} | backend {field.chosen.spec.name} on {device} | {counted(config.threads, 'thread')} | {covered}"
-    dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals) or "none"
+    dense = ", ".join(f"{team.spec.name} ({', '.join(k.name for k in team.kernels)})" for team in field.rivals if team.kernels) or "none"
     lines = [line, f"dense baselines: {dense}"]
     if config.threads > cores:
         lines.append(f"{counted(config.threads, 'thread')} share {counted(cores, 'core')}: times tell of the sharing, not of the kernels")
