@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ STRENGTHS = ("pruner.density", "pruner.strength", "guide.target")
 class Cell:
     """One setting, a run a seed. ``losses`` of test accuracy are against the control of the same seed; nan without one.
 
-    ``curve`` names the options that cells of one curve share, ``strength`` those that lead along it.
+    ``curve`` names the options that cells of one curve share and that are not the usual ones, ``strength`` those that lead along it.
     """
 
     net: str
@@ -65,21 +66,27 @@ def collect(runs: Sequence[Run]) -> list[Cell]:
     groups: dict[tuple[str, str, str, str, str], dict[int, Run]] = {}
     varied = _varied(runs)
     for run in runs:
-        options = {name: run.options[name] for name in varied[run.net, run.pruner, run.guide] if name in run.options}
+        usual = varied[run.net, run.pruner, run.guide]
+        options = {name: run.options[name] for name in usual if name in run.options and str(run.options[name]) != usual[name]}
         strength = {name: run.options[name] for name in STRENGTHS if run.options.get(name) is not None and _counts(run, name)}
         curve = _text({name: value for name, value in options.items() if name not in strength})
         groups.setdefault((run.net, run.pruner, run.guide, curve, _text(strength)), {})[run.seed] = run
     return [_cell(key, tuple(found[seed] for seed in sorted(found)), controls) for key, found in sorted(groups.items())]
 
 
-def _varied(runs: Sequence[Run]) -> dict[tuple[str, str, str], list[str]]:
-    """For each network, pruner and guide the options that differ from run to run."""
-    values: dict[tuple[str, str, str], dict[str, set[str]]] = {}
+def _varied(runs: Sequence[Run]) -> dict[tuple[str, str, str], dict[str, str | None]]:
+    """For each network, pruner and guide the options that differ from run to run, with the value that more than half of the runs have."""
+    values: dict[tuple[str, str, str], dict[str, Counter[str]]] = {}
     for run in runs:
         seen = values.setdefault((run.net, run.pruner, run.guide), {})
         for name, value in run.options.items():
-            seen.setdefault(name, set()).add(str(value))
-    return {key: [name for name, found in seen.items() if len(found) > 1] for key, seen in values.items()}
+            seen.setdefault(name, Counter())[str(value)] += 1
+    return {key: {name: _usual(found) for name, found in seen.items() if len(found) > 1} for key, seen in values.items()}
+
+
+def _usual(values: Counter[str]) -> str | None:
+    (value, times), *_ = values.most_common(1)
+    return value if 2 * times > values.total() else None
 
 
 def _counts(run: Run, name: str) -> bool:
