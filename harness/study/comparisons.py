@@ -32,11 +32,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Best:
-    """The most speed-up of a curve for a loss of at most ``most``: of the ``cell`` chosen on the validation split, and ``at_most`` as
-    read on the curve of test losses at exactly that loss (nan beyond its ends). Both for each scope."""
+    """The most speed-up of a curve for a loss of at most ``most``: of the ``cell`` chosen on the validation split (None where no strength
+    keeps within it there), and ``at_most`` as read on the curve of test losses at exactly that loss (nan beyond its ends)."""
 
-    cell: Cell
-    speedups: dict[str, float]
+    net: str
+    pruner: str
+    guide: str
+    curve: str
+    cell: Cell | None
     at_most: dict[str, float]
 
 
@@ -81,15 +84,15 @@ def gains(cells: Sequence[Cell]) -> list[Comparison]:
 
 
 def best(cells: Sequence[Cell], most: float) -> list[Best]:
-    """For each curve the cell with the most speed-up whose *validation* loss is at most ``most``."""
+    """For each curve the cell with the most speed-up whose *validation* loss is at most ``most``, and the test curve there."""
     found = []
-    for curve in curves_of(cells).values():
-        allowed = [cell for cell in curve if cell.validation_loss <= most and cell.speedup(SCOPES["all"]) > 0]
-        if allowed:
-            chosen = max(allowed, key=lambda cell: cell.speedup(SCOPES["all"]))
-            speedups = {scope: chosen.speedup(read) for scope, read in SCOPES.items()}
-            at = {scope: log_speedup_at(mean_curve(curve, read), most) for scope, read in SCOPES.items()}
-            found.append(Best(chosen, speedups, {scope: math.nan if x is None else math.exp(x) for scope, x in at.items()}))
+    for key, curve in curves_of(cells).items():
+        measured = [cell for cell in curve if cell.speedup(SCOPES["all"]) > 0]
+        allowed = [cell for cell in measured if cell.validation_loss <= most]
+        chosen = max(allowed, key=lambda cell: cell.speedup(SCOPES["all"])) if allowed else None
+        at = {scope: log_speedup_at(mean_curve(measured, read), most) for scope, read in SCOPES.items()}
+        if chosen or any(x is not None for x in at.values()):
+            found.append(Best(*key, chosen, {scope: math.nan if x is None else math.exp(x) for scope, x in at.items()}))
     return found
 
 

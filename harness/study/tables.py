@@ -16,7 +16,7 @@ from rich.table import Table
 
 from harness.files import write_atomically
 from harness.study.cells import Cell
-from harness.study.comparisons import Best, Comparison
+from harness.study.comparisons import SCOPES, Best, Comparison
 from harness.study.runs import Run
 
 Value = str | int | float
@@ -160,18 +160,19 @@ def _comparison(c: Comparison) -> tuple[Value, ...]:
 
 def best_sheet(found: Sequence[Best], most: float) -> Sheet:
     """A row a curve: the best speed-up for a small loss."""
-    scopes = list(found[0].speedups) if found else []
     sheet = Sheet(
         "study-best",
         f"most measured speed-up for at most {100 * most:.2g} points: strength chosen on the validation split; test curve read there",
         {
-            **dict.fromkeys(("net", "pruner", "guide", "strength", "options")),
+            **dict.fromkeys(("net", "pruner", "guide", "options", "strength")),
             **{"validation loss": _points, "test loss": _points, "seeds": _count},
-            **dict.fromkeys([f"{scope}, chosen" for scope in scopes] + [f"{scope}, curve" for scope in scopes], _times),
+            **dict.fromkeys([f"{scope}, {how}" for how in ("chosen", "curve") for scope in SCOPES], _times),
         },
     )
     for b in found:
-        names = (b.cell.net, b.cell.pruner, b.cell.guide, b.cell.strength, b.cell.curve)
-        losses = (b.cell.validation_loss, b.cell.loss, len(b.cell.runs))
-        sheet.rows.append((*names, *losses, *b.speedups.values(), *b.at_most.values()))
+        cell: tuple[Value, ...] = ("none", *[math.nan] * (3 + len(SCOPES)))
+        if b.cell:
+            speedups = [b.cell.speedup(read) for read in SCOPES.values()]
+            cell = (b.cell.strength, b.cell.validation_loss, b.cell.loss, len(b.cell.runs), *speedups)
+        sheet.rows.append((b.net, b.pruner, b.guide, b.curve, *cell, *b.at_most.values()))
     return sheet
