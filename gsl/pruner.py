@@ -20,7 +20,7 @@ class PrunedLayer:
     """A layer under a pruner: its weights, its mask, and what the pruner keeps of it.
 
     ``weight`` holds zeros wherever ``mask`` is False, before and after each optimiser step. ``original`` are the weights at the
-    start. ``least`` is a count below which no mask may fall (a layer that the guide stopped but lets splice). ``tensors``
+    start. ``least`` is a count below which no mask may fall (under a pruner that splices, the end of the guide's range). ``tensors``
     are the pruner's own, saved with the layer.
     """
 

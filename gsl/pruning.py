@@ -68,6 +68,7 @@ class Pruning:
             self.guide.replan(self.losses(), 0)
         active = [self.layers[name] for name in self.guide.pruning]
         pruner.start(active, [self._target(layer) for layer in active])
+        self._raise_floors()
         self._handles: tuple[Any, ...] = (
             optimizer.register_step_pre_hook(lambda *_: self._before()),
             optimizer.register_step_post_hook(lambda *_: self._after()),
@@ -161,6 +162,14 @@ class Pruning:
                 self._fit(layer)
                 self.pruner.stop(layer)
                 self._mask_momentum(layer)
+        self._raise_floors()
+
+    def _raise_floors(self) -> None:
+        """Where masks splice, hold each above what the guide lets its layer come down to: surgery overshoots at first."""
+        if self._splices:
+            for layer in self._masked():
+                held = layer.least if self.guide.states[layer.name] is State.STOPPED else 0
+                layer.least = max(held, int(self.guide.target(layer.name, 0.0) * layer.mask.numel()))
 
     def _restore(self, layer: PrunedLayer) -> None:
         """Give a layer its dense weights back."""

@@ -116,6 +116,20 @@ def test_a_stopped_layer_goes_on_splicing_but_does_not_fall(torch, task, hold):
     assert int(layer.mask.sum()) >= least and not torch.equal(layer.mask, first)
 
 
+@pytest.mark.parametrize("guide", [GuideRules(period=4), Budget(target=0.5, period=4)])
+def test_surgery_overshoots_no_further_than_the_guide_lets_a_layer_come_down(torch, task, guide):
+    model, optimizer, train = task()
+    outlooks = {"conv2": measured_outlook("conv2", 1.0, {0.1: 0.3, 0.5: 0.31, 1.0: 2.0})}
+    pruning = Pruning(model, optimizer, DNS(strength=3.0, gamma=0.0), guide, outlooks, prune_steps=60)
+    low = pruning.guide.target("conv2", 0.0)
+    unguided = DNS(strength=3.0).low * float((w := model.conv2.weight.detach().abs()).mean() + 3 * w.std(correction=0))
+    assert low > 0.2 and float((w >= unguided).float().mean()) < 0.1, "the pruner alone goes far below the guide's end"
+    for _ in range(60):
+        train(1)
+        assert pruning.densities["conv2"] >= low - 1 / model.conv2.weight.numel()
+    assert pruning.guide.states["conv2"] is State.STOPPED and pruning.densities["conv2"] == pytest.approx(low, abs=0.01)
+
+
 @pytest.mark.parametrize("target", [0.5, 0.3, 0.2])
 @pytest.mark.parametrize("name", ["gmp", "dns", "l1"])
 def test_budget_meets_its_target(torch, task, name, target):
