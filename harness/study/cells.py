@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.prune.pictures import CONTROL
@@ -53,6 +54,13 @@ class Cell:
     def validation_loss(self) -> float:
         """Mean loss of validation accuracy: what a strength may be chosen by."""
         return statistics.fmean(self.validation_losses)
+
+    def only(self, seeds: Collection[int]) -> Cell | None:
+        """The cell of those runs whose seed is one of ``seeds``; None without any."""
+        kept = [i for i, run in enumerate(self.runs) if run.seed in seeds]
+        runs, losses = tuple(self.runs[i] for i in kept), tuple(self.losses[i] for i in kept)
+        validation = tuple(self.validation_losses[i] for i in kept)
+        return dataclasses.replace(self, runs=runs, losses=losses, validation_losses=validation) if kept else None
 
     def speedup(self, read: Callable[[Run], float]) -> float:
         """Geometric mean over the seeds."""

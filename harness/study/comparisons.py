@@ -122,17 +122,22 @@ def _compare(
 ) -> list[Comparison]:
     curves, found = curves_of(cells), []
     for a, b in pairs:
+        seeds = _seeds(curves[a]) & _seeds(curves[b])
+        ours, others = ([part for cell in curves[key] if (part := cell.only(seeds))] for key in (a, b))
         for scope, read in SCOPES.items():
-            whole = compare(mean_curve(curves[a], read), mean_curve(curves[b], read))
+            whole = compare(mean_curve(ours, read), mean_curve(others, read))
             if whole is None:
                 continue
-            seeds = sorted({run.seed for cell in curves[a] for run in cell.runs})
-            each = [compare(seed_curve(curves[a], seed, read), seed_curve(curves[b], seed, read)) for seed in seeds]
+            each = [compare(seed_curve(ours, seed, read), seed_curve(others, seed, read)) for seed in sorted(seeds)]
             values = tuple(value[0] for value in each if value)
             low, high = interval([math.log(v) for v in values] if logs else values)
             estimate = Estimate(whole[0], whole[1], values, *((math.exp(low), math.exp(high)) if logs else (low, high)))
             found.append(Comparison(a[0], a[1], _named(a), _named(b), scope, estimate))
     return found
+
+
+def _seeds(curve: Sequence[Cell]) -> set[int]:
+    return {run.seed for cell in curve for run in cell.runs}
 
 
 def _named(key: CurveKey) -> str:

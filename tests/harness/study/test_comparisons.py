@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_ratios_at_equal_accuracy_with_interval_and_both_scopes():
     assert plain.value == pytest.approx(1.5) and plain.seeds == pytest.approx((1.5,) * 3) and plain.window == WINDOW
     assert (plain.low, plain.high) == pytest.approx((1.5, 1.5))
     assert found["gsl", "skip_ends", "all but the first"].value == pytest.approx(1.25)
+
+
+def test_only_seeds_that_both_have_are_compared():
+    lucky = [dataclasses.replace(r, accuracy=r.accuracy + 0.002) if r.seed == 1 else r for r in runs("none", 1.0)]
+    few = [r for r in runs("gsl", 1.5, shift=-0.002) if r.seed == 1]
+    (found,) = (c for c in ratios(collect([*few, *lucky, *CONTROLS]), WINDOW) if c.scope == "all")
+    assert found.estimate.value == pytest.approx(1.5) and found.estimate.seeds == pytest.approx((1.5,)), "luck of a seed that both share"
 
 
 def test_nothing_is_compared_without_overlap_or_control():
