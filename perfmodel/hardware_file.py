@@ -87,7 +87,7 @@ def _read(path: Path) -> Hardware:
 
     try:
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:  # ValueError: bytes, or a date that does not exist
         raise InputError(f"hardware file {str(path)!r} cannot be read: {' '.join(str(error).split())}") from None
     try:
         return _from_record(record)

@@ -39,9 +39,16 @@ def parse_quantity(text: str | float, field: str = "value") -> tuple[float, str]
     symbol = match[2].strip() or "1"
     for unit in UNITS:
         if symbol.endswith(unit) and (factor := _factor(symbol[: -len(unit)], unit)) is not None:
-            return float(Decimal(match[1]) * factor), unit
+            return _base_value(match[1], factor, field, text), unit
     allowed = f"{', '.join(UNITS[:-1])} with a prefix: p n u m for s, k M G T P or (bytes) Ki Mi Gi Ti for the rest"
     raise InputError(f"{field} is {text!r} with the unknown unit {symbol!r}; allowed: {allowed}")
+
+
+def _base_value(digits: str, factor: Decimal, field: str, text: str | float) -> float:
+    try:
+        return float(Decimal(digits) * factor)
+    except ArithmeticError:  # an exponent beyond Decimal's own
+        raise InputError(f"{field} is {text!r}; allowed: a finite number with a unit, such as 176 GFLOP/s") from None
 
 
 def format_quantity(value: float, unit: str) -> str:

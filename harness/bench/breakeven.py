@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from harness.bench.cases import Case, case_at
 from harness.bench.contenders import Contender, Field
@@ -14,17 +17,22 @@ from harness.config import RunConfig
 from harness.contract import Baseline, BreakevenError
 from harness.networks import Layer
 from harness.weights import WeightSource
+from perfmodel.regression import huber_fit
 
 SPARSEST, DENSEST = 0.005, 1.0
 STEPS = 7
+NEAR, FEWEST = 1.4, 4
+"""Steps whose ratio is within this factor of 1 tell where it crosses 1, and no fewer than so many."""
+
+Step = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Between ``low`` and ``high`` density the sparse kernel stops paying; ``sparsity`` is 1 minus their middle.
+    """Between ``low`` and ``high`` density the sparse kernel stops paying, as far as the scatter of the steps allows to tell.
 
-    ``steps`` holds (density, baseline seconds / sparse seconds) as measured. When it pays everywhere or
-    nowhere ``sparsity`` is None and ``reason`` says which.
+    ``sparsity`` is 1 minus their middle. ``steps`` holds (density, baseline seconds / sparse seconds) as measured. When it pays
+    everywhere or nowhere ``sparsity`` is None and ``reason`` says which.
     """
 
     layer: str
@@ -32,7 +40,7 @@ class BreakEven:
     baseline: Baseline | None
     low: float | None
     high: float | None
-    steps: tuple[tuple[float, float], ...]
+    steps: tuple[Step, ...]
     reason: str = ""
 
     @property
@@ -46,11 +54,12 @@ def find_break_even(
 ) -> BreakEven:
     """Bisect the density of ``layer`` at which ``contender`` takes as long as the fastest dense kernel.
 
-    Baseline and sparse kernel are timed in turn at every step. Raises :class:`BreakevenError` when either fails.
+    Baseline and sparse kernel are timed in turn at every step. Near break-even a single step says little, as a few percent decide it,
+    so the result is where a line through the steps crosses 1. Raises :class:`BreakevenError` when either kernel fails.
     """
     first = case_at(layer, batch, 0.1, source, config)
     rival, baseline = _fastest_dense(first, field, config)
-    steps: list[tuple[float, float]] = []
+    steps: list[Step] = []
 
     def pays(density: float) -> bool:
         ratio = _ratio(case_at(layer, batch, density, source, config), contender, rival, field, config)
@@ -69,7 +78,27 @@ def find_break_even(
     for _ in range(STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if pays(middle) else (low, middle)
-    return result(low, high)
+    return result(*crossing(steps, low, high))
+
+
+def crossing(steps: Sequence[Step], low: float, high: float) -> tuple[float, float]:
+    """Densities between which the times are equal, from the ratios measured in ``steps`` and the last bracket ``low``, ``high``.
+
+    The sparse kernel's time over the dense one's rises about linearly with the density. The middle is where a robust line through the
+    steps near 1 crosses it; the width is its standard error, no less than the bracket's. The bracket itself where no line rises.
+    """
+    nearest = sorted(steps, key=lambda step: abs(math.log(step[1])))
+    count = max(FEWEST, sum(1 / NEAR <= ratio <= NEAR for _, ratio in steps))
+    densities, ratios = np.array(nearest[:count]).T
+    fit = huber_fit(np.column_stack([np.ones(len(densities)), densities]), 1 / ratios)
+    fixed, rise = map(float, fit.costs)
+    if rise <= 0:
+        return low, high
+    middle = min(max((1 - fixed) / rise, SPARSEST), DENSEST)
+    scatter = float(np.median(np.abs(fit.ratios - 1))) / 0.6745
+    half = max(scatter / rise / math.sqrt(max(len(densities) - 2, 1)), (high - low) / 2)
+    half = min(half, middle, 1 - middle)
+    return middle - half, middle + half
 
 
 def _fastest_dense(case: Case, field: Field, config: RunConfig) -> tuple[Contender, Baseline]:

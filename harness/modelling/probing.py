@@ -28,13 +28,30 @@ from perfmodel.methods import find_model
 from perfmodel.probes import Probe, probe_design
 
 PROBES = 100
-REPETITIONS = 5
-BUDGET_S = 36.0
+REPETITIONS = 3
+BUDGET_S = 42.0
 """Seconds that the kernels of one backend may take together; what is left of the design then goes unmeasured."""
 LEAST_PROBES = 24
 DENSITIES = (0.02, 1.0)
-CALM = 0.1
-ATTEMPTS = 3
+APART = 0.1
+"""Visits to a probe that differ by more than this share call for a third."""
+
+
+class Visit(NamedTuple):
+    """One timing of a probe, and the share of its samples during which another program used the core."""
+
+    sample: Sample
+    shared: float
+
+    @property
+    def own(self) -> bool:
+        """Whether the core was ours alone often enough."""
+        return self.shared <= MOST_SHARED
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Least for the visit to believe: what disturbs a kernel slows it, often for seconds, in ways that nothing else shows."""
+        return not self.own, self.sample.work
 
 
 def design(kernel: ModelledKernel, team: Team, exclude: Sequence[Layer]) -> tuple[Probe, ...]:
@@ -59,71 +76,70 @@ def design(kernel: ModelledKernel, team: Team, exclude: Sequence[Layer]) -> tupl
     raise trouble
 
 
-def time_probe(team: Team, spec: KernelSpec, probe: Probe, measure: MeasureConfig) -> tuple[Sample, float]:
-    """Time one probe: medians of interleaved samples and FMA peaks, of the calmest of up to three attempts.
+def time_probe(team: Team, spec: KernelSpec, probe: Probe, measure: MeasureConfig) -> Visit:
+    """Time one probe: the median of a few samples, and the best FMA peak seen before and behind them.
 
-    Also returns the share of its samples during which another program used the core. Where a setting stands in the place of the
-    density, weights are zeros: the time does not depend on them, and zeros take no time to factorise.
+    Before each sample the caches lose what they hold, as in a race. Where a setting stands in the place of the density, weights are
+    zeros: the time does not depend on them, and zeros take no time to factorise.
     """
     setting = find_model(spec.model or spec.method).setting
     weights = RandomWeights().weights_for(Layer("probe", probe.problem), 0.0 if setting else probe.density, seed=1)
     settings = {setting: probe.density} if setting else {}
     entry = Entry(team, spec, Stage(probe.problem, weights.array, 1, NO_TRUTH, measure.timeout_s), settings=settings)
     entry.call("warm_up")
-    attempts: list[Attempt] = []
-    while not attempts or (len(attempts) < ATTEMPTS and not attempts[-1].calm):
-        attempts.append(_attempt(entry, team, measure.patience_s or 0.0))
-    best = min(attempts)
-    return Sample(probe.problem, probe.density if setting else weights.density, best.seconds, best.peak_flops), best.shared
-
-
-class Attempt(NamedTuple):
-    """Share of the samples on a shared core, spread (quartiles over median), median seconds and median peak."""
-
-    shared: float
-    spread: float
-    seconds: float
-    peak_flops: float
-
-    @property
-    def calm(self) -> bool:
-        """Whether there is no need for another attempt."""
-        return self.spread <= CALM and self.shared <= MOST_SHARED
-
-
-def _attempt(entry: Entry, team: Team, patience_s: float) -> Attempt:
-    """Interleaved samples, with the peak before, in the middle and behind; before each the caches lose what they hold, as in a race."""
-    clocks, peaks = [], []
-    for number in range(REPETITIONS):
-        if number % (REPETITIONS // 2) == 0:
-            peaks.append(team.worker().call("fma_peak"))
+    clocks, peaks = [], [team.worker().call("fma_peak")]
+    for _ in range(REPETITIONS):
         evict()
-        clocks.append(sample(entry, patience_s))
+        clocks.append(sample(entry, measure.patience_s or 0.0))
+    peaks.append(team.worker().call("fma_peak"))
     if any(peak is None for peak in peaks):
         raise InputError(f"backend {team.spec.name!r} gives no FMA peak, so its kernels cannot be calibrated; the paper's model is used")
-    low, middle, high = (float(q) for q in np.percentile([c.end_to_end_s for c in clocks], (25, 50, 75)))
     shared = sum(c.pace > 0 and pace.shared(c.pace) for c in clocks) / len(clocks)
-    return Attempt(shared, (high - low) / middle, middle, float(np.median(peaks)))
+    seconds = float(np.median([c.end_to_end_s for c in clocks]))
+    return Visit(Sample(probe.problem, probe.density if setting else weights.density, seconds, max(peaks)), shared)
+
+
+def _visits(probes: Sequence[Probe], visit: Callable[[Probe], Visit], seconds: float, tick: Callable[[int, int], None]) -> list[Visit]:
+    """The best visit to each of ``probes``, or to as many of the first ones as half the ``seconds`` allow (24 at least).
+
+    Each is visited twice, a pass over all others apart, since what slows a kernel may last for seconds; those whose visits differ a third
+    time, as long as there is time.
+    """
+    start, found = time.perf_counter(), list[list[Visit]]()
+    for probe in probes:
+        if time.perf_counter() > start + seconds / 2 and len(found) >= LEAST_PROBES:
+            break
+        found.append([visit(probe)])
+        tick(len(found), 2 * len(probes))
+    done, total = len(found), 2 * len(found)
+    for again in (lambda visits: True, _apart):
+        for probe, visits in zip(probes, found, strict=False):
+            if again(visits) and time.perf_counter() < start + seconds:
+                visits.append(visit(probe))
+                done += 1
+                tick(min(done, total), total)
+    return [min(visits, key=lambda visit: visit.rank) for visits in found]
+
+
+def _apart(visits: Sequence[Visit]) -> bool:
+    """Whether two visits to a probe do not agree."""
+    works = [visit.sample.work for visit in visits]
+    return max(works) > (1 + APART) * min(works)
 
 
 def calibrate_kernel(
     team: Team, spec: KernelSpec, hardware: Hardware, exclude: Sequence[Layer], measure: MeasureConfig, tick: Callable[[int, int], None]
 ) -> ModelledKernel:
-    """Time the probes of ``spec`` and fit its costs; ``tick(done, total)`` is called after each probe.
+    """Time the probes of ``spec`` and fit its costs; ``tick(done, total)`` is called after each visit to a probe.
 
     Probes taken on a shared core are left out where enough others remain.
     """
     declared = ModelledKernel.declared(team.spec.name, spec, team.threads, hardware)
     probes = design(declared, team, exclude)
-    timed: list[tuple[Sample, float]] = []
-    end = time.perf_counter() + BUDGET_S / len(team.kernels)
-    for probe in random.Random(1).sample(probes, len(probes)):  # so that a design cut short is still a mixed one
-        if time.perf_counter() > end and len(timed) >= LEAST_PROBES:
-            break
-        timed.append(time_probe(team, spec, probe, measure))
-        tick(len(timed), len(probes))
-    own = [found for found, shared in timed if shared <= MOST_SHARED]
-    samples = own if len(own) >= LEAST_PROBES else [found for found, _ in timed]
+    mixed = random.Random(1).sample(probes, len(probes))  # so that a design cut short is still a mixed one
+    timed = _visits(mixed, lambda probe: time_probe(team, spec, probe, measure), BUDGET_S / len(team.kernels), tick)
+    own = [visit.sample for visit in timed if visit.own]
+    samples = own if len(own) >= LEAST_PROBES else [visit.sample for visit in timed]
     parameters = calibrate(declared.contender.model, samples, declared.parameters, hardware)
     left_out = len(timed) - len(samples)
     return dataclasses.replace(declared, parameters=parameters, date=datetime.now(UTC).date().isoformat(), left_out=left_out)

@@ -57,23 +57,24 @@ def _bisect_all(layers: Sequence[Layer], session: Session) -> None:
                     continue
                 try:
                     measured = find_break_even(layer, batch, (field.chosen, kernel), field, source, config, session.tick)
-                    found = as_json(measured) | {
-                        "projected": _projected(measured, layer.problem.with_batch(batch), field.chosen.spec.name, known)
-                    }
+                    found = as_json(measured) | _projected(measured, layer.problem.with_batch(batch), field.chosen.spec.name, known)
                 except BreakevenError as error:
                     found = {"layer": layer.name, "kernel": kernel.name, "error": str(error)}
                 session.folder.note("break_even", key, found)
         session.complete(number * (STEPS + 2))
 
 
-def _projected(measured: BreakEven, problem: Problem, backend: str, known: Mapping[str, ModelledKernel]) -> float | None:
-    """Break-even sparsity by the model, against the dense kernel that was measured; None where one of both is not calibrated."""
+def _projected(measured: BreakEven, problem: Problem, backend: str, known: Mapping[str, ModelledKernel]) -> dict[str, object]:
+    """Break-even sparsity by the model, and its band, against the dense kernel that was measured; None where one is not calibrated."""
     base = measured.baseline
     sparse, dense = known.get(f"{backend} {measured.kernel}"), known.get(f"{base.backend} {base.kernel}") if base else None
     if sparse is None or dense is None:
-        return None
+        return {"projected": None, "projected_band": None}
     found = useful_range(problem, sparse.hardware, sparse.contender, [dense.contender])
-    return 1.0 if found.high is None else 1.0 - found.high
+    if found.high is None:
+        return {"projected": 1.0, "projected_band": None}
+    low, high = found.high_band or (found.high, found.high)
+    return {"projected": 1.0 - found.high, "projected_band": [1.0 - high, 1.0 - low]}
 
 
 def _agreement(entries: Iterable[Mapping[str, Any]]) -> str:
@@ -103,6 +104,13 @@ def _conclude(folder: RunFolder, console: Console) -> int:
     return EXIT_ROW_FAILED if any("error" in entry for entry in found.values()) else EXIT_OK
 
 
+def _with_band(projected: object, band: object) -> str:
+    """A projected sparsity, and the band that the model's error leaves it."""
+    if not isinstance(projected, float):
+        return "-"
+    return f"{projected:.0%}" + (f" ({band[0]:.0%} to {band[1]:.0%})" if isinstance(band, list) else "")
+
+
 def _cells(entry: dict[str, object]) -> list[str]:
     base, sparsity, low, high = (entry.get(name) for name in ("baseline", "sparsity", "low", "high"))
     named = isinstance(base, dict)
@@ -111,6 +119,6 @@ def _cells(entry: dict[str, object]) -> list[str]:
         f"{base['backend']} {base['kernel']}" if named and isinstance(base, dict) else "-",
         f"{sparsity:.0%}" if isinstance(sparsity, float) else "-",
         f"{1 - high:.1%} to {1 - low:.1%}" if isinstance(low, float) and isinstance(high, float) else "-",
-        f"{projected:.0%}" if isinstance(projected := entry.get("projected"), float) else "-",
+        _with_band(entry.get("projected"), entry.get("projected_band")),
         str(entry.get("error") or entry.get("reason") or ""),
     ]

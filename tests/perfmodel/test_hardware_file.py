@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import perfmodel
 from perfmodel import Hardware, InputError, Quantity, find_hardware, load_hardware, save_hardware, shipped_hardware
-from perfmodel.hardware_file import expected_unit
+from perfmodel.hardware_file import DATA, expected_unit
 
 GOOD = """schema: 1
 vendor: Acme
@@ -120,6 +121,8 @@ def test_no_hint_where_nothing_is_near():
         (("5 GFLOP/s", "-5 GFLOP/s"), "peak_flops.value is '-5 GFLOP/s'; allowed: a positive number"),
         (("5 GFLOP/s", "0 GFLOP/s"), "peak_flops.value is '0 GFLOP/s'; allowed: a positive number"),
         (("5 GFLOP/s", "1e999 GFLOP/s"), "peak_flops.value is '1e999 GFLOP/s'; allowed: a positive number"),
+        (("5 GFLOP/s", "1e9999999 GFLOP/s"), "peak_flops.value is '1e9999999 GFLOP/s'; allowed: a finite number with a unit"),
+        (("spread: 0.02", "date: 2026-13-01"), "cannot be read: month must be in 1..12"),
         (("provenance: measured", "provenance: guessed"), "peak_flops.provenance is 'guessed'; allowed: declared, measured, inherited"),
         (("provenance: measured, ", ""), "peak_flops lacks 'provenance'"),
         (("spread: 0.02", "spread: wide"), "peak_flops.spread is 'wide'; allowed: a relative spread, 0 or more"),
@@ -163,6 +166,22 @@ def test_binary_file_is_refused(tmp_path):
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot be read"):
         load_hardware(tmp_path / "bad.yaml")
+
+
+def test_a_truncated_or_garbled_file_is_read_or_refused_with_its_name(tmp_path):
+    whole, path, chance = (DATA / "atom-c2750.yaml").read_bytes(), tmp_path / "bad.yaml", random.Random(7)
+    garbled = [bytearray(whole) for _ in range(120)]
+    for text in garbled:
+        for _ in range(chance.randint(1, 4)):
+            text[chance.randrange(len(text))] = chance.randrange(32, 127)
+    refused = 0
+    for text in [*(whole[:length] for length in range(0, len(whole), 11)), *garbled]:
+        path.write_bytes(text)
+        try:
+            load_hardware(path)
+        except InputError as error:
+            refused += str(path) in str(error)
+    assert refused > 100
 
 
 def test_find_by_key_with_fallback_to_other_drivers(tmp_path):

@@ -26,4 +26,5 @@ def test_agreement(entries, text):
 
 def test_the_table_shows_both():
     assert _cells(entry(0.40, 0.44))[2:5] == ["40%", "-", "44%"]
+    assert _cells(entry(0.40, 0.44) | {"projected_band": [0.4, 0.5]})[4] == "44% (40% to 50%)"
     assert _cells(entry(0.40, None))[4] == "-"

@@ -12,6 +12,7 @@ from perfmodel.methods import Dense, DirectSparse, Fft, GeneratedSparse, Lowered
 from perfmodel.methods.base import byte_cost
 from perfmodel.methods.low_rank import ranks_at
 from perfmodel.methods.winograd import tile_work
+from perfmodel.strips import strips
 from perfmodel.tiling import Counts
 
 HARDWARE = Hardware(
@@ -209,11 +210,18 @@ def test_narrow_products_of_winograd_are_counted_apart():
 
 def test_generated_code_beyond_the_last_level_cache_is_read_from_memory():
     problem = Problem.parse("ic512ih7oc512kh3ph1")
-    terms = {density: GeneratedSparse().terms(problem, density, KERNEL) for density in (0.4, 0.55, 0.9)}
-    assert terms[0.4]["stream_far"] == 0 < terms[0.4]["stream"]
-    size = 15 * 0.55 * problem.weight_count
-    assert terms[0.55]["stream_far"] == pytest.approx((size / 2**20 - 16) / 8 * terms[0.55]["stream"])
-    assert terms[0.9]["stream_far"] == terms[0.9]["stream"]
+    size = 15 * problem.weight_count
+    terms = {density: GeneratedSparse().terms(problem, density, KERNEL) for density in (0.25, 0.4, 0.9)}
+    assert terms[0.25]["stream_far"] == 0 < terms[0.25]["stream"]
+    assert terms[0.4]["stream_far"] == pytest.approx((0.4 * size / 2**20 - 10) / 10 * 0.4 * size)
+    assert terms[0.9]["stream_far"] == pytest.approx(0.9 * size)
+
+
+def test_code_from_memory_counts_once_a_strip_though_each_tile_runs_it():
+    problem = Problem.parse("ic384ih12oc128kh7sh2ph3")
+    terms = GeneratedSparse().terms(problem, 0.9, KERNEL)
+    assert terms["stream_far"] == pytest.approx(strips(problem, 0.9 * problem.weight_count).strips * 15 * 0.9 * problem.weight_count)
+    assert terms["stream"] > terms["stream_far"]
 
 
 def test_sparse_winograd_counts_nonzeros_of_the_transformed_weights():
