@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.cpu import _kernels
+from backends.cpu.call import KernelPlan
 from backends.cpu.choice import problem_fields
 from backends.cpu.tuning import call_seconds
 from backends.host.machine import this_machine
-from harness.contract import KernelClock, Plan, PlanRequest
-from harness.contract.plan import Array
+from harness.contract import PlanRequest
 from perfmodel.problem import Problem
 
 VARIANT = "generated"
 ISAS = ("avx512", "avx2")
 
-_CODE_BYTES = {"avx512": 15, "avx2": 27}
+_CODE_BYTES = {"avx512": 15, "avx2": 30}
 """Bytes of code and values a non-zero, about."""
 
 
@@ -63,7 +63,7 @@ class Cut:
 PLANNED = Cut()
 
 
-class GeneratedPlan(Plan):
+class GeneratedPlan(KernelPlan):
     """Code, values and packing steps for one set of weights; scratch memory is borrowed per call, so threads may share it.
 
     Raises :class:`RefusedError` when the problem is too large or the system refuses executable memory.
@@ -84,10 +84,6 @@ class GeneratedPlan(Plan):
         """Estimated cycles of a call on one thread; None on AVX-512, where generated code wins anyway."""
         cycles: float | None = _kernels.info(self._handle).get("cycles")
         return None if cycles is None else cycles * self.problem.mb
-
-    def _run(self, x: Array, y: Array) -> KernelClock:
-        total, packing = _kernels.run(self._handle, x, y)
-        return KernelClock(total - packing)
 
     @property
     def variant(self) -> str:
@@ -131,10 +127,17 @@ class GeneratedPlan(Plan):
             f"{info['columns']} columns, {info['strips']} strips an image; sums are saved between parts",
             f"  threads: {self.threads} sharing {info['units']} units ({self.problem.mb} images x {self.problem.g} groups x "
             f"{info['strips']} strips x {info['chunks']} chunks of the output channels)",
-            f"  copies: the input {'once' if info['direct'] else 'twice'} per strip, padding included; the output once",
+            self._explain_copies(info),
             f"  bound: multiply-adds at {info['lanes_used']:.0%} of their peak if two loads a cycle feed them: one per 4 values and up "
             "to one per multiply-add for inputs",
         ]
+
+    @staticmethod
+    def _explain_copies(info: dict[str, Any]) -> str:
+        if info["adjacent"]:
+            packed = "every second" if info["split"] else "every"
+            return f"  copies: {packed} input channel once per strip; of the output its last pixels, where sums wait between parts"
+        return f"  copies: the input {'once' if info['direct'] else 'twice'} per strip, padding included; the output once"
 
     def _division(self, busiest: float) -> str:
         if self.threads == 1:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backends.cpu import _kernels
+from backends.cpu.call import KernelPlan
 from backends.cpu.choice import Choice, Layout, collapse, layout_of, problem_fields
 from backends.cpu.tuning import call_seconds
-from harness.contract import KernelClock, Plan, PlanRequest
-from harness.contract.plan import Array
+from harness.contract import PlanRequest
 
 _HOW = {
     "slide": "output rows stacked; the sums slide one lane between kernel columns, so that one copy of the input serves all of them",
@@ -19,7 +19,7 @@ _HOW = {
 _DIVISION = "; each has an even share of its own, and one that is done takes items from the end of the largest share left"
 
 
-class CpuPlan(Plan):
+class CpuPlan(KernelPlan):
     """Weights ordered for one choice of layout and tile; scratch memory is borrowed per call, so threads may share it."""
 
     def __init__(self, request: PlanRequest, threads: int, isa: str, choice: Choice, reason: str) -> None:
@@ -28,7 +28,7 @@ class CpuPlan(Plan):
         self._shape = collapse(request.problem)
         self._dense = request.kernel.method == "dense"
         self._handle = _kernels.make(
-            problem_fields(self._shape),
+            problem_fields(request.problem),
             choice.fields,
             isa,
             choice.lanes,
@@ -39,10 +39,6 @@ class CpuPlan(Plan):
             threads,
         )
 
-    def _run(self, x: Array, y: Array) -> KernelClock:
-        total, packing = _kernels.run(self._handle, x, y)
-        return KernelClock(total - packing)
-
     @property
     def variant(self) -> str:
         """The name that ``prepare(variant=...)`` takes to force this layout."""
@@ -50,7 +46,7 @@ class CpuPlan(Plan):
 
     def seconds(self) -> float:
         """Time of one call as ``tune`` measures it."""
-        return call_seconds(self._handle, self._shape)
+        return call_seconds(self._handle, self.problem)
 
     def explain(self) -> str:
         """Layout, tile, channel block, threads, copies made and what bounds the kernel, in words."""

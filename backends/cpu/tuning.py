@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backends.cpu import _kernels
-from backends.cpu.choice import Choice, collapse, problem_fields
+from backends.cpu.choice import Choice, problem_fields
 from backends.host.machine import this_machine
 from harness.contract import PlanRequest
 from perfmodel.errors import InputError
@@ -113,8 +113,8 @@ class Tuner:
 
     def _make(self, request: PlanRequest, choice: Choice) -> _kernels.PlanHandle:
         dense = request.kernel.method == "dense"
-        shape = problem_fields(collapse(request.problem))
-        return _kernels.make(shape, choice.fields, self.isa, choice.lanes, dense, request.weight, request.bias, request.relu, self.threads)
+        fields = problem_fields(request.problem)
+        return _kernels.make(fields, choice.fields, self.isa, choice.lanes, dense, request.weight, request.bias, request.relu, self.threads)
 
 
 def _choice(found: Mapping[str, Any]) -> Choice | None:

@@ -52,10 +52,12 @@ class Plan(ABC):
     One plan may be used from several threads at once: keep scratch memory per call or per thread.
     ``approximation``: relative Frobenius error of the weights that a plan of an inexact kernel computes with,
     |W' - W| / |W|; None: not stated, and no speed-up is given. ``makes_output``: the engine makes the output array
-    itself, so that ``out`` costs a copy; such plans are timed without it.
+    itself, so that ``out`` costs a copy; such plans are timed without it. ``checks_arrays``: ``_run`` refuses wrong arrays
+    itself, by a call of :meth:`check`, before it reads or writes any.
     """
 
     makes_output: ClassVar[bool] = False
+    checks_arrays: ClassVar[bool] = False
     prepare_s: float = 0.0
     approximation: float | None = None
     peak_probe: Callable[[], float | None] | None = None
@@ -75,18 +77,25 @@ class Plan(ABC):
     def run_clocked(self, x: Array, out: Array | None = None) -> tuple[Array, Clocks]:
         """As :meth:`run`, with the clocks of this call."""
         start = time.perf_counter()
-        check_array("x", x, self.problem.input_shape)
+        if not self.checks_arrays:
+            self.check(x, out)
         if out is None:
             out = np.empty(self.problem.output_shape, np.float32)
-        else:
-            check_output(out, self.problem.output_shape, x)
         kernel = self._run(x, out)
         total = time.perf_counter() - start
-        return out, Clocks(total, kernel.wall_s, kernel.device_s) if kernel else Clocks(total, total)
+        if kernel is None:
+            return out, Clocks(total, total)
+        return out, Clocks(total, kernel) if isinstance(kernel, float) else Clocks(total, kernel.wall_s, kernel.device_s)
+
+    def check(self, x: Array, out: Array | None) -> None:
+        """Raise :class:`InputError` unless ``x``, and ``out`` if there is one, may be given to :meth:`run`."""
+        check_array("x", x, self.problem.input_shape)
+        if out is not None:
+            check_output(out, self.problem.output_shape, x)
 
     @abstractmethod
-    def _run(self, x: Array, y: Array) -> KernelClock | None:
-        """Compute ``y`` from checked ``x``; return the kernel's own time where the backend knows it."""
+    def _run(self, x: Array, y: Array) -> KernelClock | float | None:
+        """Compute ``y`` from checked ``x``; return the kernel's own time, or its seconds alone, where the backend knows it."""
 
     def effective_weight(self) -> Array | None:
         """The weights W' (float32 OIHW) that a plan of an inexact kernel computes with; None: those it was given."""

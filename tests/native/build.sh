@@ -21,7 +21,7 @@ tile portable 4 14 "$@"
 case $arch in
 x86_64)
     jit="$src/jit.c $src/jit_share.c $src/jit_layout.c $src/jit_code.c $src/jit_pages.c
-        $src/bands.c $src/bands_layout.c $src/bands_code.c $src/bands_pack.c"
+        $src/bands.c $src/bands_layout.c $src/bands_order.c $src/bands_code.c $src/bands_pack.c $src/bands_row.c"
     # shellcheck disable=SC2086
     tile avx512 16 28 $wide "$@"
     # shellcheck disable=SC2086

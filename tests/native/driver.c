@@ -101,6 +101,11 @@ static struct bk_problem pick_problem(void)
     p.oc = p.g * pick(1, 9);
     pick_axis(12, &p.ih, &p.oh, &p.kh, &p.sh, &p.ph, &p.dh);
     pick_axis(40, &p.iw, &p.ow, &p.kw, &p.sw, &p.pw, &p.dw);
+    if (pick(0, 5)) return p;
+    p.kh = p.kw = p.sh = p.sw = p.dh = p.dw = 1; /* images as rows of pixels */
+    p.ph = p.pw = 0;
+    p.oh = p.ih;
+    p.ow = p.iw;
     return p;
 }
 

@@ -11,26 +11,28 @@ const char *bk_bands_obstacle(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? NULL : "this processor has no AVX2 or FMA";
 }
 
-static int64_t whole_lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
 static int64_t phases(const struct bk_bands *b) { return b->row_axis.phases * b->column_axis.phases; }
 
 /* Whether padded planes are made part by part, right before their only use, and not all of a group at once for all strips. */
 static int flat_by_part(const struct bk_bands *b) { return b->strips * b->chunks == 1; }
 
-/* Scratch memory: padded planes, the planes of a part (the last quad may reach past them), the sums of all blocks (likewise). */
+/* Scratch memory: padded planes, the planes of a part, the sums of all blocks (the last quad may reach past them). */
 static int64_t flat_floats(const struct bk_bands *b)
 {
-    return b->adjacent || b->direct ? 0 : whole_lines((flat_by_part(b) ? b->part : b->in) * phases(b) * b->flat + BAND_LANES);
+    return b->direct ? 0 : whole_lines((flat_by_part(b) ? b->part : b->in) * phases(b) * b->flat + BAND_LANES);
 }
-static int64_t planes_floats(const struct bk_bands *b) { return whole_lines((b->part * b->plane + BAND_QUAD) * BAND_LANES); }
 static int64_t block_floats(const struct bk_bands *b) { return b->most_tiles * BAND_SUMS * BAND_LANES; }
+static int64_t scratch_floats(const struct bk_bands *b)
+{
+    return b->adjacent ? bands_row_floats(b) : flat_floats(b) + planes_floats(b) + b->blocks * block_floats(b);
+}
 
 /* The planes of a part. x: of the group. */
 static void pack_part(const struct bk_bands *b, const struct bands_strip *strip, const float *x, float *scratch, int64_t part)
 {
     int64_t from = b->in * part / b->parts, channels = b->in * (part + 1) / b->parts - from;
     const float *own = x + from * b->problem.ih * b->problem.iw;
-    if (!b->adjacent && !b->direct) {
+    if (!b->direct) {
         own = flat_by_part(b) ? scratch : scratch + from * phases(b) * b->flat;
         if (flat_by_part(b)) bands_flatten(b, x + from * b->problem.ih * b->problem.iw, scratch, channels);
     }
@@ -43,7 +45,6 @@ static double run_strip(const struct bk_bands *b, const struct bands_strip *stri
 {
     int64_t first = b->chunk_start[chunk], last = b->chunk_start[chunk + 1];
     float *planes = scratch + flat_floats(b);
-    const float *bias = b->bias ? b->bias + group * b->out : NULL;
     double packing = 0;
     for (int64_t part = 0; part < b->parts; part++) {
         double start = clock ? clock() : 0;
@@ -53,7 +54,8 @@ static double run_strip(const struct bk_bands *b, const struct bands_strip *stri
         float *sums = planes + planes_floats(b);
         for (int64_t k = first; k < last; k++, sums += b->piece * block_floats(b)) {
             piece[k].code(planes, piece[k].values, sums, b->offset + strip->tile, strip->tiles);
-            if (part == b->parts - 1) bands_unpack(b, strip, sums, bias, y, k * b->piece, smaller((k + 1) * b->piece, b->blocks));
+            if (part < b->parts - 1) continue;
+            bands_unpack(b, strip, sums, y, b->order + group * b->out, k * b->piece, smaller((k + 1) * b->piece, b->blocks));
         }
     }
     return packing;
@@ -68,7 +70,8 @@ double bk_bands_run(const struct bk_bands *b, const float *x, float *y, float *s
     double packing = 0;
     x += (image * p->ic + group * b->in) * p->ih * p->iw;
     y += (image * p->oc + group * b->out) * p->oh * p->ow;
-    if (!b->adjacent && !b->direct && !flat_by_part(b) && source != *packed) {
+    if (b->adjacent) return bands_run_row(b, b->strip + strip, x, y, scratch, group, chunk, clock);
+    if (!b->direct && !flat_by_part(b) && source != *packed) {
         double start = clock ? clock() : 0;
         bands_flatten(b, x, scratch, b->in);
         if (clock) packing = clock() - start;
@@ -86,7 +89,9 @@ static int build(struct bk_bands *b, const float *weight, const float *bias, str
         if (!b->bias) FAIL("no memory for the plan");
         memcpy(b->bias, bias, (size_t)oc * sizeof *bias);
     }
-    return bands_layout(b, wish, message) ? -1 : bands_generate(b, weight, message);
+    if (bands_layout(b, wish, message)) return -1;
+    if (bands_order(b, weight)) FAIL("no memory for the plan");
+    return bands_generate(b, weight, message);
 }
 
 struct bk_bands *bk_bands_make(const struct bk_problem *problem, const float *weight, const float *bias, int relu, int threads,
@@ -112,6 +117,7 @@ void bk_bands_free(struct bk_bands *b)
     jit_release(&b->pages);
     free(b->row_axis.phase);
     free(b->column_axis.phase);
+    free(b->order);
     free(b->tap);
     free(b->strip);
     free(b->offset);
@@ -128,7 +134,7 @@ void bk_bands_describe(const struct bk_bands *b, struct bk_bands_info *info)
     const struct bk_problem *p = &b->problem;
     *info = (struct bk_bands_info){
         .units = p->mb * p->g * b->strips * b->chunks,
-        .scratch_floats = flat_floats(b) + planes_floats(b) + b->blocks * block_floats(b),
+        .scratch_floats = scratch_floats(b),
         .channels = ceil_div(b->out, b->blocks),
         .vectors = BAND_VECTORS,
         .tiles = b->tiles,
@@ -141,7 +147,8 @@ void bk_bands_describe(const struct bk_bands *b, struct bk_bands_info *info)
         .code_bytes = (int64_t)b->pages.code_bytes,
         .planes_bytes = planes_floats(b) * 4,
         .adjacent = b->adjacent,
-        .direct = b->adjacent || b->direct,
+        .direct = b->direct,
+        .split = b->split,
         .lanes = (double)(p->oh * p->ow) / (double)(b->tiles * BAND_VECTORS * BAND_LANES),
         .cycles = b->cycles,
     };

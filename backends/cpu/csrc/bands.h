@@ -13,9 +13,10 @@
  * vectors, one holds four values and one a value in all lanes: a shuffle makes it, which multiply-adds leave room for, where a
  * broadcast would be another load. At density 0.1 a multiply-add takes 0.8 loads.
  *
- * Strips and parts. A strip is a few columns of all bands, a part as many input channels as fit L1 with a strip's columns. Parts are
- * packed one after the other, straight from the input where its stride is 1; all blocks run over them, their sums saved in between. A few blocks at a time loop over the tiles of
- * the strip, so that their code is fetched from L2 or L3 once a strip.
+ * Strips and parts. A strip is a few columns of all bands, a part some of the input channels: few enough for L1, or more where reading
+ * them from L2 costs less than saving sums. Parts are packed one after the other, straight from the input where its stride is 1; all blocks
+ * run over them, their sums saved in between. A few blocks at a time loop over the tiles of the strip, so that their code is fetched from L2
+ * or L3 once a strip.
  *
  * Parallel. Work units are (image, group, strip, chunk of output channels); each needs nothing of the others.
  */
@@ -34,6 +35,7 @@ struct bk_bands_info {
     int64_t planes_bytes;             /* of one strip of one part */
     int adjacent;                     /* lanes are neighbouring outputs, not a band apart */
     int direct;                       /* packed from the input itself, not from padded copies */
+    int split;                        /* only every second channel is packed if the others are aligned */
     double lanes;                     /* share of computed lanes that are outputs */
     double cycles;                    /* estimated, of one image on one thread */
 };

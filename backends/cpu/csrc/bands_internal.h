@@ -26,9 +26,12 @@ struct bands_place {
     int32_t position, count, loose;
 };
 
+/* Whether every lane of a quad gives four outputs side by side, or may at least write four floats. */
+enum { QUAD_EXACT, QUAD_LOOSE, QUAD_WHOLE };
+
 /* Four columns of one row of a strip: the tile that holds the first of them, and how many there are. */
 struct bands_quad {
-    int32_t tile, columns;
+    int32_t tile, columns, kind;
     struct bands_place place[BAND_LANES];
 };
 
@@ -45,7 +48,14 @@ struct bands_strip {
     int64_t column, columns, tile, tiles, quad, quads;
 };
 
-typedef void (*bands_code)(const float *planes, const float *values, float *sums, const int32_t *offsets, int64_t tiles);
+/* Where code finds a tile of a row of pixels: in even and odd channels of the part, and in channel 0 of the group's outputs. */
+struct bands_stop {
+    const float *input[2];
+    float *output;
+};
+
+/* `tiles`: what each tile has, as offsets from planes, with `sums` tile after tile; for rows of pixels stops, and these alone. */
+typedef void (*bands_code)(const float *planes, const float *values, float *sums, const void *tiles, int64_t count);
 
 /* Some blocks of output channels over one part of the input channels. */
 struct bands_piece {
@@ -55,7 +65,8 @@ struct bands_piece {
 
 struct bk_bands {
     struct bk_problem problem;  /* unpadded 1x1 layers: as one row */
-    int adjacent;               /* lanes are neighbouring pixels, not bands */
+    int adjacent;               /* lanes are neighbouring pixels, not bands; sums wait in y itself */
+    int split;                  /* of these: every second channel is read where it lies, if it is aligned there */
     int relu, threads;
     int64_t in, out;            /* channels of a group */
     int64_t taps, nonzeros;
@@ -75,6 +86,7 @@ struct bk_bands {
     int64_t chunks, pieces;     /* pieces a group; chunks of them */
     int64_t strips, tiles, quads, most_tiles;
     double cycles;
+    int32_t *order;             /* [oc] output channels of each group, block after block */
     struct bands_tap *tap;      /* [taps] by vector */
     struct bands_strip *strip;  /* [strips] */
     int32_t *offset;            /* [tiles] bytes from a plane's start */
@@ -90,19 +102,47 @@ struct bk_bands {
 /* bands_layout.c: fill every field up to `place`; -1 with a message when something does not fit. */
 int bands_layout(struct bk_bands *bands, struct bk_bands_wish wish, char *message);
 
+/* bands_order.c: fill order; -1 when memory ran out. */
+int bands_order(struct bk_bands *bands, const float *weight);
+
 /* bands_code.c: fill code and pages; -1 with a message. */
 int bands_generate(struct bk_bands *bands, const float *weight, char *message);
 
 /* bands_pack.c */
 /* The padded planes of `channels` channels in row order. */
 void bands_flatten(const struct bk_bands *bands, const float *x, float *flat, int64_t channels);
-/* The planes of one strip of `channels` channels; from `flat`, or for adjacent lanes from x itself. */
+/* The planes of one strip of `channels` channels, from `flat` or from x itself. */
 void bands_pack(const struct bk_bands *bands, const struct bands_strip *strip, const float *source, float *planes, int64_t channels);
-/* The outputs of one strip of channels [from, to) of a group; bias: of channel 0 of the group, or NULL. */
-void bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, const float *bias, float *y,
+/* The outputs of one strip of blocks [from, to) of a group, whose `order` it is. */
+void bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, float *y, const int32_t *order,
                   int64_t from, int64_t to);
 
-/* First output channel of a block. */
+/* bands_row.c: scratch of one thread, and one strip of one image and group; returns the seconds spent on packing. */
+int64_t bands_row_floats(const struct bk_bands *bands);
+double bands_run_row(const struct bk_bands *bands, const struct bands_strip *strip, const float *x, float *y, float *scratch, int64_t group,
+                     int64_t chunk, double (*clock)(void));
+
+/* Where the output channels of a block begin in `order`. */
 static inline int64_t bands_first(const struct bk_bands *bands, int64_t block) { return bands->out * block / bands->blocks; }
+
+/* Bytes from a channel's planes to the next one's. */
+static inline int64_t bands_distance(const struct bk_bands *bands)
+{
+    return (bands->split ? bands->problem.iw : bands->plane * BAND_LANES) * (int64_t)sizeof(float);
+}
+
+/* Floats from a channel's sums in a row of pixels to the next one's: those of y, but room for a tile. */
+static inline int64_t bands_row_distance(const struct bk_bands *bands)
+{
+    return larger(bands->problem.ow, BAND_VECTORS * BAND_LANES);
+}
+
+static inline int64_t whole_lines(int64_t floats) { return ceil_div(floats, 16) * 16; }
+
+/* The planes of a part; the last quad may reach past them. */
+static inline int64_t planes_floats(const struct bk_bands *bands)
+{
+    return whole_lines((bands->part * bands->plane + BAND_QUAD) * BAND_LANES);
+}
 
 #endif

@@ -7,13 +7,18 @@
 /* Bytes of L1 for what all blocks of a part read, of code that tiles run over again, and of code that L2 has room for. */
 enum { MOST_SOURCES = 1 << 20, PLANES_BYTES = 28 << 10, PIECE_BYTES = 7 << 10, NEAR_CODE = 640 << 10, CODE_BYTES = 24, MOST_PIECE = 8 };
 
-/* Cycles: two multiply-adds; a vector of sums loaded and saved; a byte of code fetched from L2 and from L3; four vectors of outputs
- * written, and a line of them begun; a piece begun. Rounded from 180 timings of 12 layers on a Zen 4 server (5 % off on average). */
-static const double MULTIPLIED = 1.06, SAVED = 0.62, NEAR = 1.0 / 32, FAR = 1.0 / 13, WRITTEN = 18, LINE = 0.9, BEGUN = 120;
+/* Cycles: two multiply-adds; a vector of sums loaded and saved, in scratch and in y; a byte of code fetched from L2 and from L3; four
+ * vectors of outputs written, and a line of them begun; a piece begun; a line of inputs that L1 had no room for read again by a piece.
+ * Rounded from 136 timings of 12 layers on a Zen 4 server (4 % off on average). */
+static const double MULTIPLIED = 0.98, SAVED[] = {0.65, 1.4}, NEAR = 1.0 / 32, FAR = 1.0 / 12, WRITTEN = 21, LINE = 1.2, BEGUN = 120;
+static const double AGAIN = 0.65;
 
-/* A vector packed, of adjacent pixels, straight from the input and from padded planes; for the latter two, where a strip is a whole band
- * and where it is a few columns of it; a vector of padded planes. */
-static const double ADJACENT = 2.1, DIRECT[] = {3.5, 5}, PADDED[] = {2, 2.8}, FLATTENED = 5.8;
+/* A vector packed, of adjacent pixels (all channels and every second), straight from the input and from padded planes; for the latter two,
+ * where a strip is a whole band and where it is a few columns of it; a vector of padded planes. */
+static const double ADJACENT[] = {2.1, 1.7}, DIRECT[] = {3.5, 5}, PADDED[] = {2, 2.8}, FLATTENED = 5.8;
+
+/* Parts to try, as shares of PLANES_BYTES: larger ones read inputs from L2, but save fewer sums. */
+static const double ROOM[] = {0.75, 1, 1.25, 1.5, 2, 2.5, 3.25, 4};
 
 static int64_t phases(const struct bk_bands *b) { return b->row_axis.phases * b->column_axis.phases; }
 
@@ -76,9 +81,16 @@ static void set_part(struct bk_bands *b, int64_t part)
 static double packing_cycles(const struct bk_bands *b)
 {
     double packed = (double)(b->strips * b->in * b->plane);
-    if (b->adjacent) return packed * ADJACENT;
+    if (b->adjacent) return packed * ADJACENT[b->split];
     if (b->direct) return packed * DIRECT[!b->run];
     return (double)(b->in * phases(b) * b->flat) / BAND_LANES * FLATTENED + packed * PADDED[!b->run];
+}
+
+/* Inputs of a part that outgrow L1 are read from L2 by each piece. */
+static double reading_again(const struct bk_bands *b)
+{
+    double bytes = (double)(b->part * b->plane * BAND_LANES) * sizeof(float), missing = bytes > PLANES_BYTES ? 1 - PLANES_BYTES / bytes : 0;
+    return (double)(b->strips * b->parts * b->pieces) * bytes / 64 * missing * AGAIN;
 }
 
 /* Cycles of one image on one thread. */
@@ -87,34 +99,39 @@ static double estimate(const struct bk_bands *b)
     double nonzeros = (double)(b->nonzeros / b->problem.g), vectors = (double)(b->tiles * BAND_VECTORS), strips = (double)b->strips;
     double outputs = (double)b->out, lines = strips * (double)(b->rows * BAND_LANES) * (1 + (double)b->columns / 16) * outputs;
     double code = strips * nonzeros * CODE_BYTES * (b->nonzeros * CODE_BYTES > NEAR_CODE ? FAR : NEAR);
-    double saved = vectors * outputs * (double)b->parts * SAVED, written = (double)b->quads * outputs * WRITTEN + lines * LINE;
-    double begun = strips * (double)(b->parts * b->pieces) * BEGUN;
+    double saved = vectors * outputs * (double)b->parts * SAVED[b->adjacent];
+    double written = b->adjacent ? 0 : (double)b->quads * outputs * WRITTEN + lines * LINE;
+    double begun = strips * (double)(b->parts * b->pieces) * BEGUN + reading_again(b);
     return (double)b->problem.g * (nonzeros * vectors / 2 * MULTIPLIED + code + saved + written + packing_cycles(b) + begun);
 }
 
-static int64_t fitting(const struct bk_bands *b) { return PLANES_BYTES / (b->plane * BAND_LANES * (int64_t)sizeof(float)); }
-
-static double try_columns(struct bk_bands *b, int64_t columns, int64_t part)
+static double try_columns(struct bk_bands *b, int64_t columns, int64_t part, double room)
 {
     int run = columns >= b->pitch || b->adjacent;
+    if (b->adjacent) columns = ceil_div(columns, BAND_VECTORS) * BAND_VECTORS; /* y holds each tile's sums once */
     set_rows(b, run);
     set_columns(b, run && !b->adjacent ? b->width : smaller(columns, b->width));
-    set_part(b, part > 0 ? part : fitting(b));
+    set_part(b, part > 0 ? part : (int64_t)(PLANES_BYTES * room) / (b->plane * BAND_LANES * (int64_t)sizeof(float)));
     return b->cycles = estimate(b);
 }
 
 /* Few columns leave room for many input channels, many use code and packed rows longer: take the cheapest. */
 static void choose_strips(struct bk_bands *b, struct bk_bands_wish wish)
 {
-    int64_t best = wish.columns, most = b->adjacent ? b->band : b->pitch;
-    double fewest = -1;
-    for (int64_t columns = BAND_VECTORS; wish.columns <= 0 && columns < most + BAND_VECTORS; columns += BAND_VECTORS) {
-        double cycles = try_columns(b, columns, 0);
-        if (fewest >= 0 && cycles >= fewest) continue;
-        fewest = cycles;
-        best = columns;
-    }
-    try_columns(b, best, wish.part);
+    int64_t best = 0, most = b->adjacent ? b->band : b->pitch;
+    double fewest = -1, room = 1;
+    int64_t columns = wish.columns > 0 ? wish.columns : BAND_VECTORS;
+    do {
+        for (size_t k = 0; k < sizeof ROOM / sizeof *ROOM; k++) {
+            double cycles = try_columns(b, columns, wish.part, ROOM[k]);
+            if (fewest >= 0 && cycles >= fewest) continue;
+            fewest = cycles;
+            best = columns;
+            room = ROOM[k];
+        }
+        columns += BAND_VECTORS;
+    } while (wish.columns <= 0 && columns < most + BAND_VECTORS);
+    try_columns(b, best, wish.part, room);
 }
 
 /* As few chunks as keep all threads busy, since every chunk packs its input again. */
@@ -167,9 +184,11 @@ static struct bands_place find_place(const struct bk_bands *b, int64_t lane, int
 /* The last quad of a row is exact; one before it may write what the next will write over. */
 static void loosen(struct bands_quad *quad, const struct bands_quad *next)
 {
+    quad->kind = QUAD_WHOLE;
     for (int64_t l = 0; l < BAND_LANES; l++) {
         struct bands_place *place = quad->place + l;
         place->loose = place->count == BAND_QUAD || (next && place->count > 0 && place->count + next->place[l].count >= BAND_QUAD);
+        quad->kind = (int32_t)smaller(quad->kind, !place->loose ? QUAD_EXACT : place->count < BAND_QUAD ? QUAD_LOOSE : QUAD_WHOLE);
     }
 }
 
@@ -267,8 +286,10 @@ int bands_layout(struct bk_bands *b, struct bk_bands_wish wish, char *message)
     set_bands(b);
     b->flat = BAND_LANES * b->band + reach + 2 * b->pitch + BAND_VECTORS + BAND_QUAD;
     b->direct = packs_directly(b);
+    b->split = b->adjacent && p->iw % BAND_LANES == BAND_LANES / 2;
     choose_strips(b, wish);
     int64_t bytes = BAND_LANES * (int64_t)sizeof(float);
+    if (b->adjacent && b->out * bands_row_distance(b) > INT32_MAX / 8) FAIL("an image's outputs are too large for generated code");
     if (b->plane > most || b->part * b->plane > INT32_MAX / 2 / bytes || b->piece * b->most_tiles > INT32_MAX / 2 / bytes / BAND_SUMS)
         FAIL("the planes of %lld channels are too large for generated code", (long long)b->part);
     if (make_chunks(b) || make_taps(b) || make_sources(b) || make_strips(b)) FAIL("no memory for the plan");

@@ -1,33 +1,6 @@
 /* Code for AVX2: from NCHW arrays to bands and back. */
-#include "bands_internal.h"
+#include "bands_simd.h"
 
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#define AVX2 __attribute__((target("avx2")))
-#define UNROLL _Pragma("GCC unroll 8")
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* n floats; no loop over single floats, which would become a call of memcpy. */
-INLINE void AVX2 store_some(float *to, __m128 four, int64_t n)
-{
-    if (n & 4) _mm_storeu_ps(to, four);
-    if (n & 2) _mm_storel_pi((__m64 *)to, four), to += 2, four = _mm_movehl_ps(four, four);
-    if (n & 1) _mm_store_ss(to, four);
-}
-
-/* n floats. The last vector covers some of the one before. */
-INLINE void AVX2 copy(float *to, const float *from, int64_t n)
-{
-    if (n < BAND_LANES) {
-        memcpy(to, from, (size_t)n * sizeof *to);
-        return;
-    }
-    for (int64_t i = 0; i + BAND_LANES < n; i += BAND_LANES) _mm256_storeu_ps(to + i, _mm256_loadu_ps(from + i));
-    _mm256_storeu_ps(to + n - BAND_LANES, _mm256_loadu_ps(from + n - BAND_LANES));
-}
 
 /* n floats and up to seven more. */
 INLINE void AVX2 clear(float *to, int64_t n)
@@ -163,11 +136,6 @@ void AVX2 bands_pack(const struct bk_bands *bands, const struct bands_strip *str
 {
     const struct bk_problem *p = &bands->problem;
     int64_t phases = bands->row_axis.phases * bands->column_axis.phases, plane = bands->plane / phases * BAND_LANES;
-    if (bands->adjacent) {
-        int64_t first = strip->column * BAND_LANES, n = smaller(strip->columns * BAND_LANES, p->iw - first);
-        for (int64_t c = 0; c < channels; c++) copy(planes + c * plane, source + c * p->iw + first, n);
-        return;
-    }
     if (bands->direct) {
         const struct bands_source *first = bands->source + (strip - bands->strip) * bands->sources;
         for (int64_t c = 0; c < channels; c++) pack_directly(bands, first, source + c * p->ih * p->iw, planes + c * plane);
@@ -177,57 +145,38 @@ void AVX2 bands_pack(const struct bk_bands *bands, const struct bands_strip *str
 }
 
 /* Up to four outputs of one lane. */
-INLINE void AVX2 write_four(const struct bands_place *place, __m128 four, float *y)
+INLINE void AVX2 write_four(const struct bands_place *place, int kind, __m128 four, float *y)
 {
-    four = _mm_permutevar_ps(four, _mm_loadu_si128((const __m128i *)place->pick));
-    if (place->loose) _mm_storeu_ps(y + place->position, four);
+    if (kind < QUAD_WHOLE) four = _mm_permutevar_ps(four, _mm_loadu_si128((const __m128i *)place->pick));
+    if (kind > QUAD_EXACT || place->loose) _mm_storeu_ps(y + place->position, four);
     else store_some(y + place->position, four, place->count);
 }
 
-INLINE void AVX2 write_quad(const struct bands_quad *quad, const float *sums, __m256 bias, __m256 floor, float *y)
+INLINE void AVX2 write_lanes(const struct bands_place *place, int kind, const __m256 v[4], float *y)
+{
+    UNROLL for (int l = 0; l < 4; l++)
+    {
+        write_four(place + l, kind, _mm256_castps256_ps128(v[l]), y);
+        write_four(place + l + 4, kind, _mm256_extractf128_ps(v[l], 1), y);
+    }
+}
+
+INLINE void AVX2 write_quad(const struct bands_quad *quad, const float *sums, float *y)
 {
     const float *first = sums + quad->tile * BAND_SUMS * BAND_LANES, *second = quad->columns > 2 ? first + BAND_SUMS * BAND_LANES : first;
     __m256 v[4] = {_mm256_load_ps(first), _mm256_load_ps(first + BAND_LANES), _mm256_load_ps(second), _mm256_load_ps(second + BAND_LANES)};
-    UNROLL for (int k = 0; k < 4; k++) v[k] = _mm256_max_ps(floor, _mm256_add_ps(v[k], bias)); /* a NaN stays */
     transpose(v);
-    UNROLL for (int l = 0; l < 4; l++)
-    {
-        write_four(quad->place + l, _mm256_castps256_ps128(v[l]), y);
-        write_four(quad->place + l + 4, _mm256_extractf128_ps(v[l], 1), y);
-    }
+    if (quad->kind == QUAD_WHOLE) write_lanes(quad->place, QUAD_WHOLE, v, y);
+    else if (quad->kind == QUAD_LOOSE) write_lanes(quad->place, QUAD_LOOSE, v, y);
+    else write_lanes(quad->place, QUAD_EXACT, v, y);
 }
 
-/* Pixels side by side: tile after tile to y. */
-static void AVX2 write_row(const struct bands_strip *strip, const float *sums, __m256 bias, __m256 floor, float *y, int64_t pixels)
-{
-    int64_t first = strip->column * BAND_LANES, left = smaller(strip->columns * BAND_LANES, pixels - first);
-    float some[BAND_LANES];
-    y += first;
-    for (int64_t k = 0; left > 0; k++, y += BAND_LANES, left -= BAND_LANES) {
-        const float *sum = sums + k / BAND_VECTORS * BAND_SUMS * BAND_LANES + k % BAND_VECTORS * BAND_LANES;
-        __m256 v = _mm256_max_ps(floor, _mm256_add_ps(_mm256_load_ps(sum), bias));
-        if (left >= BAND_LANES) {
-            _mm256_storeu_ps(y, v);
-            continue;
-        }
-        _mm256_storeu_ps(some, v);
-        memcpy(y, some, (size_t)left * sizeof *y);
-    }
-}
-
-void AVX2 bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, const float *bias, float *y,
+void AVX2 bands_unpack(const struct bk_bands *bands, const struct bands_strip *strip, const float *sums, float *y, const int32_t *order,
                        int64_t from, int64_t to)
 {
-    const struct bk_problem *p = &bands->problem;
-    const __m256 floor = _mm256_set1_ps(bands->relu ? 0.0f : -INFINITY);
+    int64_t pixels = bands->problem.oh * bands->problem.ow;
     const struct bands_quad *quads = bands->place + strip->quad;
     for (int64_t block = from; block < to; block++, sums += bands->most_tiles * BAND_SUMS * BAND_LANES)
-        for (int64_t o = bands_first(bands, block), r = 0; o < bands_first(bands, block + 1); o++, r++) {
-            const float *own = sums + r * BAND_VECTORS * BAND_LANES;
-            float *channel = y + o * p->oh * p->ow;
-            __m256 offset = _mm256_set1_ps(bias ? bias[o] : 0.0f);
-            if (bands->adjacent) write_row(strip, own, offset, floor, channel, p->ow);
-            else
-                for (int64_t k = 0; k < strip->quads; k++) write_quad(quads + k, own, offset, floor, channel);
-        }
+        for (int64_t k = bands_first(bands, block), r = 0; k < bands_first(bands, block + 1); k++, r++)
+            for (int64_t q = 0; q < strip->quads; q++) write_quad(quads + q, sums + r * BAND_VECTORS * BAND_LANES, y + order[k] * pixels);
 }

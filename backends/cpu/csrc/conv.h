@@ -56,6 +56,7 @@ struct bk_arena;
 
 struct bk_plan {
     struct bk_problem problem;
+    int64_t x_shape[4], y_shape[4]; /* of the arrays that a caller may give (module.c) */
     struct bk_choice choice;
     struct bk_layout layout;
     const struct bk_isa *isa;

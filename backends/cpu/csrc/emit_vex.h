@@ -60,6 +60,20 @@ static inline void vex_store(struct emitter *e, int from, int base, int32_t disp
 
 static inline void vex_zero(struct emitter *e, int to) { emit_vex_registers(e, PP_NONE, MAP_0F, 0x57, to, to & 7, to & 7); }
 
+/* Every lane of ymm[to] = the float at base + displacement */
+static inline void vex_broadcast(struct emitter *e, int to, int base, int32_t displacement)
+{
+    emit_vex_memory(e, PP_66, MAP_0F38, 0x18, to, 0, base, displacement);
+}
+
+static inline void vex_move(struct emitter *e, int to, int from)
+{
+    emit_vex_registers(e, PP_NONE, MAP_0F, 0x28, to, 0, from);
+}
+
+/* ymm[to] = the larger of ymm[floor] and ymm[to], which stays if it is NaN */
+static inline void vex_at_least(struct emitter *e, int to, int floor) { emit_vex_registers(e, PP_NONE, MAP_0F, 0x5F, to, floor, to); }
+
 /* Both halves of ymm[to] = the four floats at base + displacement */
 static inline void vex_load_four(struct emitter *e, int to, int base, int32_t displacement)
 {
@@ -73,22 +87,44 @@ static inline void vex_spread(struct emitter *e, int to, int four, int k)
     emit_byte(e, (unsigned)k * 0x55);
 }
 
-/* Start of a loop over tiles: endbr64; returns where the loop begins. Then rax = rdi + the offset at rcx. */
-static inline uint8_t *vex_enter(struct emitter *e)
+static inline void vex_begin(struct emitter *e)
 {
-    static const uint8_t start[] = {0xF3, 0x0F, 0x1E, 0xFA}, address[] = {0x48, 0x63, 0x01, 0x48, 0x01, 0xF8};
-    emit_bytes(e, start, sizeof start);
-    uint8_t *loop = e->at;
-    emit_bytes(e, address, sizeof address);
-    return loop;
+    static const uint8_t endbr64[] = {0xF3, 0x0F, 0x1E, 0xFA};
+    emit_bytes(e, endbr64, sizeof endbr64);
 }
 
-/* rcx to the next offset, rdx on by `bytes`; again while r8 tiles are left; then return. */
-static inline void vex_leave(struct emitter *e, const uint8_t *loop, int32_t bytes)
+/* Start of a tile: rax = rdi + the offset at rcx. */
+static inline void vex_find_planes(struct emitter *e)
 {
-    static const uint8_t next[] = {0x48, 0x83, 0xC1, 0x04, 0x48, 0x81, 0xC2}, count[] = {0x49, 0xFF, 0xC8, 0x0F, 0x85};
-    emit_bytes(e, next, sizeof next);
+    static const uint8_t code[] = {0x48, 0x63, 0x01, 0x48, 0x01, 0xF8};
+    emit_bytes(e, code, sizeof code);
+}
+
+/* Its end: rcx to the next offset, rdx on by `bytes`. */
+static inline void vex_next_planes(struct emitter *e, int32_t bytes)
+{
+    static const uint8_t code[] = {0x48, 0x83, 0xC1, 0x04, 0x48, 0x81, 0xC2};
+    emit_bytes(e, code, sizeof code);
     emit_bytes(e, &bytes, 4);
+}
+
+/* The same of stops: rax, rdi and rdx from rcx; then on to the next. */
+static inline void vex_find_stop(struct emitter *e)
+{
+    static const uint8_t code[] = {0x48, 0x8B, 0x01, 0x48, 0x8B, 0x79, 0x08, 0x48, 0x8B, 0x51, 0x10};
+    emit_bytes(e, code, sizeof code);
+}
+
+static inline void vex_next_stop(struct emitter *e)
+{
+    static const uint8_t code[] = {0x48, 0x83, 0xC1, 0x18};
+    emit_bytes(e, code, sizeof code);
+}
+
+/* Again from `loop` while r8 tiles are left; then return. */
+static inline void vex_leave(struct emitter *e, const uint8_t *loop)
+{
+    static const uint8_t count[] = {0x49, 0xFF, 0xC8, 0x0F, 0x85};
     emit_bytes(e, count, sizeof count);
     int32_t back = (int32_t)(loop - (e->at + 4));
     emit_bytes(e, &back, 4);

@@ -1,6 +1,8 @@
 /* Python binding of the convolution kernels: every argument is checked here before memory is touched. */
 #include <Python.h>
 
+#include "arrays.h"
+#include "axis.h"
 #include "conv.h"
 #include "jit.h"
 
@@ -21,24 +23,6 @@ static int read_numbers(PyObject *tuple, int64_t *out, int fields, const char *w
         if (out[i] == -1 && PyErr_Occurred()) return -1;
     }
     return 0;
-}
-
-/* Get a C-contiguous float32 buffer of exactly `count` values. */
-static int read_floats(PyObject *object, Py_buffer *view, int64_t count, int writable, const char *what)
-{
-    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0))) return -1;
-    const char *format = view->format ? view->format : "B";
-    if (format[0] == '@' || format[0] == '=') format++;
-    if (view->itemsize != 4 || format[0] != 'f' || format[1] != 0)
-        PyErr_Format(PyExc_TypeError, "%s holds items of format '%s'; allowed: 'f' (float32)", what, view->format ? view->format : "B");
-    else if (view->len / 4 != count)
-        PyErr_Format(PyExc_ValueError, "%s holds %zd values; allowed: %lld", what, view->len / 4, (long long)count);
-    else if ((uintptr_t)view->buf % 4)
-        PyErr_Format(PyExc_ValueError, "%s is not aligned to 4 bytes", what);
-    else
-        return 0;
-    PyBuffer_Release(view);
-    return -1;
 }
 
 static struct bk_plan *get_plan(PyObject *capsule) { return PyCapsule_GetPointer(capsule, CAPSULE); }
@@ -120,8 +104,8 @@ static int read_weights(const struct bk_problem *p, PyObject *weight_object, PyO
     return -1;
 }
 
-/* The plan as a Python object, or its message as an exception. */
-static PyObject *plan_object(struct bk_plan *plan, Py_buffer *weight, Py_buffer *bias, const char *message)
+/* The plan of `p` as a Python object, or its message as an exception. */
+static PyObject *plan_object(struct bk_plan *plan, const struct bk_problem *p, Py_buffer *weight, Py_buffer *bias, const char *message)
 {
     PyBuffer_Release(weight);
     if (bias->buf) PyBuffer_Release(bias);
@@ -129,6 +113,8 @@ static PyObject *plan_object(struct bk_plan *plan, Py_buffer *weight, Py_buffer 
         PyErr_SetString(PyExc_ValueError, message);
         return NULL;
     }
+    memcpy(plan->x_shape, (int64_t[]){p->mb, p->ic, p->ih, p->iw}, sizeof plan->x_shape);
+    memcpy(plan->y_shape, (int64_t[]){p->mb, p->oc, p->oh, p->ow}, sizeof plan->y_shape);
     PyObject *capsule = PyCapsule_New(plan, CAPSULE, free_capsule);
     if (!capsule) bk_plan_free(plan);
     return capsule;
@@ -152,8 +138,10 @@ static PyObject *make(PyObject *self, PyObject *args)
     if (!isa) return PyErr_Format(PyExc_ValueError, "no kernels for '%s' with %d lanes on this machine", isa_name, vl);
     if (check_threads(threads)) return NULL;
     if (read_weights(&p, weight_object, bias_object, &weight, &bias)) return NULL;
-    struct bk_plan *plan = bk_plan_make(&p, (const struct bk_choice *)choice, isa, dense, weight.buf, bias.buf, relu, threads, message);
-    return plan_object(plan, &weight, &bias, message);
+    struct bk_problem row = p;
+    as_one_row(&row);
+    struct bk_plan *plan = bk_plan_make(&row, (const struct bk_choice *)choice, isa, dense, weight.buf, bias.buf, relu, threads, message);
+    return plan_object(plan, &p, &weight, &bias, message);
 }
 
 static PyObject *generate_bands(PyObject *self, PyObject *args)
@@ -169,7 +157,7 @@ static PyObject *generate_bands(PyObject *self, PyObject *args)
         read_problem(problem_tuple, &p) || check_threads(threads) || read_weights(&p, weight_object, bias_object, &weight, &bias))
         return NULL;
     struct bk_plan *plan = bk_plan_generate_bands(&p, weight.buf, bias.buf, relu, threads, (struct bk_bands_wish){columns, part}, message);
-    return plan_object(plan, &weight, &bias, message);
+    return plan_object(plan, &p, &weight, &bias, message);
 }
 
 static PyObject *generate(PyObject *self, PyObject *args)
@@ -185,7 +173,7 @@ static PyObject *generate(PyObject *self, PyObject *args)
         read_problem(problem_tuple, &p) || check_threads(threads) || read_weights(&p, weight_object, bias_object, &weight, &bias))
         return NULL;
     struct bk_plan *plan = bk_plan_generate(&p, weight.buf, bias.buf, relu, threads, (struct bk_jit_wish){strip_tiles, parts}, message);
-    return plan_object(plan, &weight, &bias, message);
+    return plan_object(plan, &p, &weight, &bias, message);
 }
 
 /* Why this machine cannot run code generated for AVX-512, or AVX2, or None. */
@@ -201,28 +189,30 @@ static PyObject *bands_obstacle(PyObject *self, PyObject *none)
     return Py_BuildValue("z", bk_bands_obstacle());
 }
 
-static PyObject *run(PyObject *self, PyObject *args)
+/* Runs cold after each kernel, where every line costs: one call takes the arrays, checks them and computes. */
+static PyObject *run(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     (void)self;
-    PyObject *capsule, *x_object, *y_object;
     Py_buffer x, y;
     struct bk_clock clock;
-    int status;
-    if (!PyArg_ParseTuple(args, "OOO", &capsule, &x_object, &y_object)) return NULL;
-    struct bk_plan *plan = get_plan(capsule);
-    if (!plan) return NULL;
-    const struct bk_problem *p = &plan->problem;
-    if (read_floats(x_object, &x, p->mb * p->ic * p->ih * p->iw, 0, "x")) return NULL;
-    if (read_floats(y_object, &y, p->mb * p->oc * p->oh * p->ow, 1, "y")) {
+    if (count != 3) return PyErr_Format(PyExc_TypeError, "run takes a plan, x and y, not %zd arguments", count);
+    struct bk_plan *plan = get_plan(args[0]);
+    if (!plan || read_image(args[1], &x, plan->x_shape, 0, "x")) return NULL;
+    if (read_image(args[2], &y, plan->y_shape, 1, "out")) {
         PyBuffer_Release(&x);
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS
-    status = bk_plan_run(plan, x.buf, y.buf, &clock);
-    Py_END_ALLOW_THREADS
+    int status = 1;
+    if (overlap(&x, &y)) PyErr_SetString(PyExc_ValueError, "out shares memory with x");
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        status = bk_plan_run(plan, x.buf, y.buf, &clock);
+        Py_END_ALLOW_THREADS
+        if (status) PyErr_NoMemory();
+    }
     PyBuffer_Release(&x);
     PyBuffer_Release(&y);
-    return status ? PyErr_NoMemory() : Py_BuildValue("(dd)", clock.total_s, clock.packing_s);
+    return status ? NULL : Py_BuildValue("(dd)", clock.total_s, clock.packing_s);
 }
 
 static PyObject *generated_info(const struct bk_jit *jit)
@@ -240,11 +230,11 @@ static PyObject *bands_info(const struct bk_bands *bands)
 {
     struct bk_bands_info i;
     bk_bands_describe(bands, &i);
-    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsLsisisdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
+    return Py_BuildValue("{sLsLsLsLsLsLsLsLsLsLsLsLsisisisdsd}", "channels", (long long)i.channels, "vectors", (long long)i.vectors, "tiles",
                          (long long)i.tiles, "strips", (long long)i.strips, "chunks", (long long)i.chunks, "parts", (long long)i.parts,
                          "band", (long long)i.band, "columns", (long long)i.columns, "units", (long long)i.units, "nonzeros",
                          (long long)i.nonzeros, "code_bytes", (long long)i.code_bytes, "planes_bytes", (long long)i.planes_bytes,
-                         "adjacent", i.adjacent, "direct", i.direct, "lanes_used", i.lanes, "cycles", i.cycles);
+                         "adjacent", i.adjacent, "direct", i.direct, "split", i.split, "lanes_used", i.lanes, "cycles", i.cycles);
 }
 
 static PyObject *info(PyObject *self, PyObject *capsule)
@@ -272,11 +262,11 @@ static PyMethodDef methods[] = {
     {"bands_obstacle", bands_obstacle, METH_NOARGS, "Why code for AVX2 cannot run here, or None."},
     {"generate_bands", generate_bands, METH_VARARGS,
      "generate_bands(problem, weight, bias, relu, threads, columns a strip or 0, input channels a part or 0) -> plan."},
-    {"run", run, METH_VARARGS, "run(plan, x, y) -> (seconds, of these in packing)."},
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL, "run(plan, x, out) -> (seconds, of these in packing)."},
     {"info", info, METH_O, "info(plan) -> numbers that describe it."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernels", "Convolution kernels.", -1, methods, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__kernels(void) { return find_array_type() ? NULL : PyModule_Create(&module); }

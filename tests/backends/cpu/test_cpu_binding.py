@@ -11,6 +11,7 @@ from backends.cpu import _kernels
 
 FIELDS = (1, 1, 4, 9, 9, 6, 9, 9, 3, 3, 1, 1, 1, 1, 1, 1)  # g mb ic ih iw oc oh ow kh kw sh sw ph pw dh dw
 CHOICE = (0, 1, 3, 3, 4, 1)  # flat slide rows vectors channel_block chunks
+MEMORY = np.ones(323 + 486, np.float32)
 NAMES = ["g", "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw"]
 
 
@@ -63,8 +64,12 @@ def test_refused_with_a_reason(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.ones((1, 4, 9, 8), np.float32), np.ones((1, 6, 9, 9), np.float32), "x holds 288 values; allowed: 324"),
-        (np.ones((1, 4, 9, 9), np.float32), np.ones((1, 6, 9, 8), np.float32), "y holds 432 values; allowed: 486"),
+        (np.ones((1, 4, 9, 8), np.float32), np.ones((1, 6, 9, 9), np.float32), r"x has another shape than \(1, 4, 9, 9\)"),
+        (np.ones((4, 9, 9), np.float32), np.ones((1, 6, 9, 9), np.float32), r"x has another shape than \(1, 4, 9, 9\)"),
+        (np.ones((1, 4, 9, 9), np.float32), np.ones((1, 6, 9, 8), np.float32), r"out has another shape than \(1, 6, 9, 9\)"),
+        (np.ones((1, 4, 9, 9), np.float32), np.ones((1, 9, 6, 9), np.float32), r"out has another shape than \(1, 6, 9, 9\)"),
+        (memoryview(np.ones((1, 4, 9, 9), np.float32)), np.ones((1, 6, 9, 9), np.float32), "x is not a numpy array"),
+        (MEMORY[:324].reshape(1, 4, 9, 9), MEMORY[323:].reshape(1, 6, 9, 9), "out shares memory with x"),
         (np.ones((1, 4, 9, 9), np.int32), np.ones((1, 6, 9, 9), np.float32), "x holds items of format 'i'"),
         (np.ones((1, 4, 9, 18), np.float32)[..., ::2], np.ones((1, 6, 9, 9), np.float32), "contiguous"),
     ],

@@ -99,6 +99,48 @@ def test_bands_that_reach_far(text: str, density: float) -> None:
         check_bands(case, threads, columns, part)
 
 
+@needs_bands
+@pytest.mark.parametrize(
+    ("text", "density"),
+    [
+        ("ic64ih14oc20kh1", 0.2),  # every second channel aligned, four pixels in the last tile
+        ("mb2g3ic57ih6oc39kh1", 0.5),  # twelve, and groups that begin at odd channels
+        ("ic300ih18oc9kh1", 0.1),
+        ("ic30ih2oc7kh1", 0.5),  # one tile that is not whole
+        ("g2ic40ih7oc26kh1", 0.3),  # channels at every distance from a vector's border
+        ("ic20ih16oc13kh1", 0.3),  # whole tiles only
+        ("ic9ih5iw8oc13kh1kw1", 0.6),  # whole vectors only
+        ("ic17ih1oc11kh1", 0.5),
+    ],
+)
+def test_rows_of_pixels(text: str, density: float) -> None:
+    for bias, relu in ((True, True), (False, False), (True, False)):
+        case = make_case(Problem.parse(text), density, bias=bias, relu=relu)
+        for threads, columns, part in ((1, 0, 0), (3, 0, 0), (1, 2, 0), (1, 0, 5), (2, 4, 2), (1, 6, 1)):
+            check_bands(case, threads, columns, part)
+
+
+@needs_bands
+@pytest.mark.parametrize("text", ["ic10ih14oc8kh1", "ic10ih12oc8kh1", "ic6ih9oc8kh3ph1"])
+def test_arrays_that_begin_anywhere_in_a_vector(text: str) -> None:
+    case = make_case(Problem.parse(text), 0.5, bias=True)
+    handle = _kernels.generate_bands(problem_fields(case.problem), case.weight, case.bias, case.relu, 1, 0, 4)
+    for shift in range(8):
+        x, y = (np.full(size + 24, np.nan, np.float32) for size in (case.x.size, case.expected().size))
+        first = -x.ctypes.data // 4 % 8 + shift
+        last = -y.ctypes.data // 4 % 8 + (3 * shift) % 8
+        x[first : first + case.x.size] = case.x.ravel()
+        y[:] = -1
+        inner, out = (
+            a[i : i + n].reshape(s)
+            for a, i, n, s in ((x, first, case.x.size, case.x.shape), (y, last, y.size - 24, case.problem.output_shape))
+        )
+        _kernels.run(handle, inner, out)
+        np.testing.assert_array_equal(out, case.expected())
+        assert (y[:last] == -1).all()
+        assert (y[last + out.size :] == -1).all()
+
+
 @pytest.mark.parametrize("isa", [isa for isa in generated.ISAS if generated.generates(isa)])
 def test_special_values_pass_through(isa: str) -> None:
     problem = Problem.parse("ic1ih4oc2kh1")
