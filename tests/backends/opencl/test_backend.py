@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +110,8 @@ def test_hardware_is_measured_once_through_opencl(
     declared = {"cores", "cache_global", "cache_local", "nominal_flops"}
     assert all(origin == ("declared" if name in declared else "measured") for name, origin in origins.items()), origins
     assert backend.fma_peak() == pytest.approx(first.peak_flops, rel=0.9)
-    start = time.perf_counter()
     second = backend.hardware()
-    assert time.perf_counter() - start < 0.5
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "", "it was measured again"
     assert second.peak_flops == pytest.approx(first.peak_flops, rel=1e-3)
     assert backend._chosen.driver in second.driver
 
