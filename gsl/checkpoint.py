@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,21 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
     Raises :class:`InputError` with the system's reason.
     """
+    content = io.BytesIO()  # torch hides what the system says of a full disk
+    torch.save({**state, "surroundings": surroundings()}, content)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
-            torch.save({**state, "surroundings": surroundings()}, file)
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; what was there before is kept") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def load_checkpoint(path: Path, notice: Callable[[str], None] = lambda text: None) -> dict[str, Any]:

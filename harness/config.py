@@ -165,6 +165,9 @@ def _check_numbers(config: RunConfig) -> None:
             raise InputError(f"share is {value!r}; allowed: numbers above 0 and up to 1 (share of the full rank)")
     if not as_list(config.batch):
         raise InputError(f"batch is {config.batch!r}; allowed: a whole number or a list of them")
+    for name in ("density", "share", "kernels", "layers"):
+        if getattr(config, name) is not None and not as_list(getattr(config, name)):
+            raise InputError(f"{name} is []; allowed: one or more, or leave {name}= out")
     for value in as_list(config.batch):
         _whole("batch", value, 1)
     check_threads(config.threads)

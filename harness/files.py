@@ -12,8 +12,8 @@ from pathlib import Path
 from harness.contract import InputError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` at once; the old content stays if anything fails.
+def write_atomically(path: Path, content: str | bytes | memoryview) -> None:
+    """Replace ``path`` by ``content`` (text as UTF-8) at once; the old content stays if anything fails.
 
     Raises :class:`InputError` that names the file and the operating system's reason.
     """
@@ -21,8 +21,8 @@ def write_atomically(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)

@@ -12,6 +12,7 @@ import numpy as np
 from harness import pace
 from harness.caches import evict, touch
 from harness.contract import Clocks, InputError, Measurement, Plan
+from harness.contract.checks import check_kind
 from harness.contract.plan import Array
 from harness.judge import doubt
 from harness.runqueue import waited_s
@@ -116,10 +117,12 @@ def measure(plan: Plan, x: Array, *, repetitions: int = 15, cold: int = 0) -> Me
 
     ``median_s`` is end to end for the whole batch with hot caches; ``cold`` calls with evicted weights
     give ``cold_s``. A doubtful result is measured again before it is called mistrusted.
-    Raises :class:`InputError` for a wrong ``x`` or fewer than one repetition.
+    Raises :class:`InputError` for a wrong ``plan`` or ``x``, fewer than one repetition, or fewer than no cold calls.
     """
-    if repetitions < 1:
-        raise InputError(f"repetitions is {repetitions}; allowed: at least 1")
+    check_kind("plan", plan, Plan, "a Plan, as prepare gives")
+    for name, value, least in (("repetitions", repetitions, 1), ("cold", cold, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} is {value!r}; allowed: a whole number of at least {least}")
     sampler = Sampler(plan, x)
     sampler.warm_up()
     for attempt in (1, 2):

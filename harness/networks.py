@@ -52,7 +52,7 @@ def load_layers(network: Mapping[str, Any] | str | os.PathLike[str]) -> tuple[La
 
 def layers_from_file(path: str | os.PathLike[str]) -> tuple[Layer, ...]:
     """The layers of a problems file: see :func:`layers_from_descriptors`; raises :class:`InputError`."""
-    return layers_from_descriptors(_read_text(Path(path).expanduser()).splitlines(), str(path))
+    return layers_from_descriptors(_read_text(Path(path).expanduser(), "problems").splitlines(), str(path))
 
 
 def layers_from_descriptors(lines: Iterable[str], where: str = "problems") -> tuple[Layer, ...]:
@@ -159,7 +159,7 @@ def _check_fields(mapping: Mapping[Any, Any], allowed: Sequence[str], where: str
 def _read_yaml(file: Path) -> object:
     import yaml
 
-    text = _read_text(file)
+    text = _read_text(file, "network")
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -168,13 +168,14 @@ def _read_yaml(file: Path) -> object:
         raise InputError(f"{str(file)!r}{line} is not YAML: {getattr(error, 'problem', None) or error}") from None
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: Path, what: str) -> str:
+    """The text of ``file``, which the key ``what`` names."""
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"no file {str(file)!r}.{_nearby(file)}") from None
+        raise InputError(f"{what}: there is no file {str(file)!r}.{_nearby(file)}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{str(file)!r} cannot be read as text: {error}") from None
+        raise InputError(f"{what}: {str(file)!r} cannot be read as text: {error}") from None
 
 
 def _nearby(file: Path) -> str:

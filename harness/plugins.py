@@ -66,6 +66,8 @@ class PluginHost:
 
         Raises :class:`InputError` that lists what exists, or that shows why the plugin failed.
         """
+        if not isinstance(name, str):
+            raise InputError(f"backend is {name!r}; allowed: one of {', '.join(self.specs())}")
         if name in self._entry_points:
             for spec in self._load(name).specs:
                 if spec.name == name:

@@ -59,14 +59,18 @@ class RunFolder:
         run._lock = _lock(folder)
         return run
 
-    def discard(self) -> None:
-        """Remove the folder if it was made for this run and holds nothing but the record; a task's own files (a checkpoint) keep it."""
+    def discard(self) -> bool:
+        """Remove the folder if it was made for this run and holds nothing but the record; a task's own files (a checkpoint) keep it.
+
+        Returns whether it is gone.
+        """
         self._unlock()
         if self._made and not self._rows and all(file.name == RECORD_NAME for file in self.folder.glob("*")):
             (self.folder / RECORD_NAME).unlink(missing_ok=True)
             with suppress(OSError):
                 for folder in self._made:
                     folder.rmdir()
+        return not self.folder.exists()
 
     @classmethod
     def resume(cls, path: str | Path, status: RunStatus = "interrupted") -> RunFolder:
@@ -83,7 +87,7 @@ class RunFolder:
         run = cls(folder, record)
         run._status, run._lock = status, lock
         journal = folder / JOURNAL_NAME
-        for number, line in enumerate(journal.read_text(encoding="utf-8").splitlines() if journal.exists() else (), 1):
+        for number, line in enumerate(journal.read_bytes().splitlines() if journal.exists() else (), 1):
             try:
                 entry = json.loads(line)
             except ValueError:

@@ -34,7 +34,7 @@ def chosen_isa(configured: str = "auto") -> str:
 
     Raises :class:`InputError` naming what runs here when the wish cannot be met.
     """
-    source, wish = "isa", configured
+    source, wish = "backend.isa", configured
     if wish == "auto":
         source, wish = VARIABLE, os.environ.get(VARIABLE, "") or "auto"
     if wish == "auto":

@@ -146,7 +146,7 @@ class OpenclBackend(Backend):
 def _choose(config: BackendConfig, threads: int, notice: bool) -> Device:
     wanted = config.device if isinstance(config, OpenclConfig) else ""
     if not isinstance(wanted, str):
-        raise InputError(f"device is {wanted!r}; allowed: text")
+        raise InputError(f"backend.device is {wanted!r}; allowed: text")
     device, text = choose_device(find_devices(), wanted, _fma_rate)
     if text and notice:
         print(f"notice: {text}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsl.data.split import Data, Labels
+from gsl.data.split import Data, Labels, check_counts
 from perfmodel import InputError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -51,8 +51,11 @@ def folder(path: str, size: int = 224, channels: int = 3, validation: float = 0.
     """Classes are the sub-folders of ``path``/train in order; ``validation`` is the share of the training images that is held back.
 
     The test images lie in ``path``/test or ``path``/val. Raises :class:`InputError` for missing folders, no images, other classes
-    in the test set.
+    in the test set, and numbers that cannot be.
     """
+    check_counts(size=size, channels=channels)
+    if not 0.0 < validation < 1.0:
+        raise InputError(f"dataset.validation is {validation!r}; allowed: a share between 0 and 1")
     root = Path(path).expanduser()
     tests = [root / name for name in ("test", "val") if (root / name).is_dir()]
     if not (root / "train").is_dir() or not tests:

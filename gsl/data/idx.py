@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gsl.data.split import ArraySplit, Data, Images, Labels
+from gsl.data.split import ArraySplit, Data, Images, Labels, check_counts
 from perfmodel import InputError
 
 _IMAGES, _LABELS = 2051, 2049
@@ -20,6 +20,7 @@ def idx(path: str, train: int = 12000, validation: int = 2000, classes: int = 10
 
     Raises :class:`InputError` for missing, broken or unfit files, saying where Debian's Fashion-MNIST comes from.
     """
+    check_counts(train=train, validation=validation, classes=classes)
     folder = Path(path).expanduser()
     pairs: dict[str, tuple[Images, Labels]] = {}
     for prefix in ("train", "t10k"):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from gsl.data.split import ArraySplit, Data, Images
+from gsl.data.split import ArraySplit, Data, Images, check_counts
+from perfmodel import InputError
 
 KINDS = ("disc", "ring", "square", "frame", "diamond", "cross", "saltire", "bar", "stripes", "checks")
 
 
 def shapes(train: int = 4000, validation: int = 1000, test: int = 2000, size: int = 28, noise: float = 0.25, seed: int = 7) -> Data:
-    """Grey images of ``size`` x ``size`` pixels, one shape each at random place, scale, turn, brightness and with ``noise``."""
+    """Grey images of ``size`` x ``size`` pixels, one shape each at random place, scale, turn, brightness and with ``noise``.
+
+    Raises :class:`InputError` for a count or size below 1, or noise below 0.
+    """
+    check_counts(train=train, validation=validation, test=test, size=size)
+    if not 0.0 <= noise < math.inf:
+        raise InputError(f"dataset.noise is {noise!r}; allowed: a number from 0")
 
     def draw(count: int, part: int) -> ArraySplit:
         return _draw(count, size, noise, np.random.default_rng([seed, part]))

@@ -90,6 +90,13 @@ class CheckedSplit:
         return images, labels
 
 
+def check_counts(**counts: object) -> None:
+    """Raise :class:`InputError` unless each is a whole number from 1."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"dataset.{name} is {value!r}; allowed: a whole number from 1")
+
+
 def _check_batch(data: Data, name: str, images: NDArray[Any], labels: NDArray[Any]) -> None:
     if images.shape[1:] != data.shape:
         raise InputError(f"data set {data.name!r}: {name} images have shape {images.shape[1:]}; allowed: {data.shape}")

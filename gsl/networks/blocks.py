@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import nn
+
+from perfmodel import InputError
 
 
 def wide(channels: int, width: float) -> int:
-    """``channels`` scaled by ``width``, at least 1."""
+    """``channels`` scaled by ``width``, at least 1; raises :class:`InputError` for a width that is none."""
+    if not 0.0 < width < math.inf:
+        raise InputError(f"net.width is {width!r}; allowed: a number above 0")
     return max(1, round(channels * width))
 
 

@@ -64,9 +64,8 @@ def build_cases(config: RunConfig) -> tuple[Case, ...]:
         for density in densities
     )
     if all(case.skipped for case in cases):
-        raise InputError(
-            f"nothing to measure: {cases[0].layer.name}: {cases[0].skipped}; give density=, for example density=[0.05,0.1,0.3]"
-        )
+        mend = "density=, for example density=[0.05,0.1,0.3]" if source.takes_density else f"a file {cases[0].layer.name}.npz, say"
+        raise InputError(f"nothing to measure: {cases[0].layer.name}: {cases[0].skipped}; give {mend}")
     return cases
 
 

@@ -36,7 +36,7 @@ def rewrite(arguments: Sequence[str], default_backend: Callable[[], str]) -> lis
     chosen = any(word.startswith(("+backend=", "resume=")) and word != "resume=" for word in flat)
     asks = any(word in HELP_FLAGS or (word.startswith("resume=") and word != "resume=") for word in flat)
     if task in BACKEND_TASKS and not chosen and not asks:
-        flat.append(f"+backend={default_backend()}")
+        flat.insert(0, f"+backend={default_backend()}")  # in front: at the end it would be taken for the word of a flag
     if pruning and not asks and not any(word.startswith("+experiment=") for word in flat):
         flat += [f"+{key}={name}" for key, name in PRUNE_DEFAULTS.items() if not any(word.startswith(f"+{key}=") for word in flat)]
     return flat

@@ -70,7 +70,7 @@ def explain(error: Exception, overrides: Sequence[str]) -> str:
         group = match[1] or match[2]
         return f"{group} is given more than once; allowed: one {group}="
     if match := re.search(r"Error merging override (\S+)\s*(.*)$", text):
-        return _refused(match[1], match[2] or _cause(error))
+        return _refused(match[1], match[2] or _cause(error), overrides)
     return text
 
 
@@ -84,10 +84,16 @@ def _unknown_option(group: str, name: str, options: Sequence[str]) -> str:
     return f"unknown {group} {name!r}; allowed: {allowed}.{did_you_mean(name, options)}"
 
 
-def _refused(word: str, cause: str) -> str:
+def _refused(word: str, cause: str, overrides: Sequence[str]) -> str:
     key, _, value = word.lstrip("+").partition("=")
-    match = re.search(r"could not be converted to (\w+)", cause)
-    return f"{key} is {value!r}; allowed: {_TYPES.get(match[1], match[1])}" if match else f"cannot use {word}: {cause}"
+    if match := re.search(r"could not be converted to (\w+)", cause):
+        return f"{key} is {value!r}; allowed: {_TYPES.get(match[1], match[1])}"
+    if "is not a subclass of" in cause:
+        below = _keys_below(key, [other for other in overrides if other != word])
+        return f"{key} is {value!r}; allowed: values of its own keys: {', '.join(f'{key}.{name}' for name in below)}"
+    if "is not Optional" in cause:
+        return f"{key} is {value!r}; allowed: a value, or leave {key}= out"
+    return f"cannot use {word}: {cause}"
 
 
 def _cause(error: Exception) -> str:

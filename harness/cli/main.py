@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -20,21 +21,27 @@ from harness.suggest import did_you_mean
 from harness.tasks import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, EXIT_ROW_FAILED, TASKS
 
 _HYDRA_FLAGS = (*HELP_FLAGS, "--cfg", "-c")
+_CFG = ("job", "hydra", "all")
 _SWEEP_FLAGS = ("--multirun", "-m")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; bad input gets one message and code 2, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words in (["--version"], ["-V"]):
-        print(f"breakeven {harness.__version__}")
-        return EXIT_OK
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # also where a shell started us in the background with it ignored
     try:
+        if words in (["--version"], ["-V"]):
+            print(f"breakeven {harness.__version__}", flush=True)
+            return EXIT_OK
         return _dispatch(rewrite(words, host().default_backend))
     except BreakevenError as error:
         print(f"breakeven: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:
+        _drop_output()
+        where = f": {str(error.filename)!r}" if error.filename else ""
+        print(f"breakeven: the system refused: {error.strerror or error}{where}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except MemoryError as error:
         print(f"breakeven: not enough memory: {error or 'the system refused'}; allowed: a smaller problem or batch", file=sys.stderr)
@@ -51,6 +58,7 @@ def _dispatch(words: list[str]) -> int:
     if "task=prune" in words or any(word in HELP_FLAGS for word in words):
         register_parts()
     overrides = [word for word in words if not word.startswith("-")]
+    _check_cfg(words)
     if any(word in _HYDRA_FLAGS or word.startswith("--cfg=") for word in words):
         if not any(word in HELP_FLAGS for word in words):
             compose_job([word for word in overrides if "=" in word])
@@ -62,6 +70,14 @@ def _dispatch(words: list[str]) -> int:
         raise InputError(f"unknown flag {unknown[0]!r}; allowed: {', '.join(known)}.{did_you_mean(unknown[0], known)}")
     resumed = [word for word in overrides if word.startswith("resume=") and word != "resume="]
     return run_task(resumed_job(overrides) if resumed else compose_job(overrides))
+
+
+def _check_cfg(words: Sequence[str]) -> None:
+    """``--cfg`` takes a word, which Hydra's own message would miss in a page of flags."""
+    for flag, value in zip(words, [*words[1:], ""], strict=True):
+        name, equals, behind = flag.partition("=")
+        if name in ("--cfg", "-c") and (given := behind if equals else value) not in _CFG:
+            raise InputError(f"{name} is {given!r}; allowed: {', '.join(_CFG)}")
 
 
 def run_task(config: object) -> int:
@@ -130,6 +146,14 @@ def _through_hydra(words: list[str]) -> int:
     sys.argv = ["breakeven", *words]
     job()
     return EXIT_OK
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed vanish: where standard output is full, Python would fail once more at its end."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from harness.contract.checks import check_array, check_finite
+from harness.contract.checks import check_array, check_finite, check_kind
 from harness.contract.kernel import KernelSpec, Support
 from harness.contract.plan import Array, Plan, PlanRequest
 from perfmodel.errors import InputError, MissingNumberError, UnsupportedError
@@ -94,11 +94,13 @@ class Backend(ABC):
         :class:`UnsupportedError` for a problem or weights that the kernel does not take.
         """
         spec = self.kernel(kernel)
+        check_kind("problem", problem, Problem, "a Problem, such as Problem.parse gives")
         check_array("weight", weight, problem.weight_shape)
         check_finite("weight", weight)
         if bias is not None:
             check_array("bias", bias, (problem.oc,))
             check_finite("bias", bias)
+        check_kind("relu", relu, bool, "True or False")
         if unknown := [name for name in options if name not in spec.options]:
             allowed = ", ".join(spec.options) or "none"
             raise InputError(f"kernel {spec.name!r} has no option {unknown[0]!r}; allowed: {allowed}")

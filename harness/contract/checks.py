@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,12 @@ from perfmodel.errors import InputError
 
 _FLOAT32 = np.dtype(np.float32)
 _GOOD = 0x1 | 0x100  # flags of a C-contiguous and aligned array
+
+
+def check_kind(name: str, value: object, kind: type, allowed: str) -> None:
+    """Raise :class:`InputError` unless ``value`` is an instance of ``kind``, ``allowed`` in words: not a text where a problem belongs."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} is {reprlib.repr(value)}; allowed: {allowed}")
 
 
 def check_array(name: str, array: Any, shape: tuple[int, ...]) -> None:

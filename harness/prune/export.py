@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.contract import InputError, Problem
+from harness.contract import Problem
 from harness.files import write_atomically
 
 EPOCHS_NAME = "epochs.csv"
@@ -19,31 +20,46 @@ EPOCHS_NAME = "epochs.csv"
 def export_weights(model: Any, problems: Mapping[str, Problem], shape: Sequence[int], folder: Path, notice: Callable[[str], None]) -> Path:
     """Write ``model.pt`` (state_dict), ``model.safetensors``, ``model.onnx`` and ``csr/LAYER.npz``; returns the folder of the last.
 
-    What needs a package that is missing is left out, and ``notice`` hears it.
+    What needs a package that is missing is left out, and ``notice`` hears it. Raises :class:`InputError` where a file cannot be written.
     """
     import torch
 
-    folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().contiguous().clone() for name, value in model.state_dict().items()}
-    _whole(folder / "model.pt", lambda path: torch.save(state, path))
+    content = io.BytesIO()
+    torch.save(state, content)
+    write_atomically(folder / "model.pt", content.getbuffer())
     try:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
-        _whole(folder / "model.safetensors", lambda path: save_file(state, str(path)))
+        write_atomically(folder / "model.safetensors", save(state))
     except ImportError:
         notice("model.safetensors is left out: pip install safetensors")
-    try:
-        import onnx  # noqa: F401
-
-        model.eval()
-        example = torch.zeros((1, *shape))
-        _whole(folder / "model.onnx", lambda path: torch.onnx.export(model, (example,), str(path), dynamo=False))
-    except ImportError:
-        notice("model.onnx is left out: pip install 'breakeven[onnx]'")
+    _write_onnx(model, shape, folder / "model.onnx", notice)
     modules = dict(model.named_modules())
     for name, problem in problems.items():
         write_csr(folder / "csr" / f"{name.replace('/', '_')}.npz", modules[name].weight.detach().contiguous().numpy(), problem)
     return folder / "csr"
+
+
+def _write_onnx(model: Any, shape: Sequence[int], path: Path, notice: Callable[[str], None]) -> None:
+    """Write the network as ONNX, or tell ``notice`` why not: a network of one's own may hold what ONNX has no operator for."""
+    import torch
+
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        notice("model.onnx is left out: pip install 'breakeven[onnx]'")
+        return
+    model.eval()
+    content = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its successor needs one more package
+            torch.onnx.export(model, (torch.zeros((1, *shape)),), content, dynamo=False)
+    except Exception as error:  # an exporter of many authors: whatever it raises, the other files and the timing go on
+        notice(f"model.onnx is left out: {(str(error).strip() or type(error).__name__).splitlines()[0]}")
+        return
+    write_atomically(path, content.getbuffer())
 
 
 def write_csr(path: Path, weight: np.ndarray, problem: Problem) -> None:
@@ -53,13 +69,9 @@ def write_csr(path: Path, weight: np.ndarray, problem: Problem) -> None:
     indptr = np.concatenate([[0], np.cumsum(kept.sum(1))]).astype(np.int32)
     arrays = {"data": rows[kept].astype(np.float32), "indices": np.nonzero(kept)[1].astype(np.int32), "indptr": indptr}
     fields = {"shape": np.array(weight.shape, np.int64), "group": np.int64(problem.g), "in_channels": np.int64(problem.ic)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def save(draft: Path) -> None:
-        with draft.open("wb") as file:
-            np.savez_compressed(file, **arrays, **fields)  # type: ignore[arg-type]
-
-    _whole(path, save)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays, **fields)  # type: ignore[arg-type]
+    write_atomically(path, content.getbuffer())
 
 
 def write_epochs(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
@@ -84,15 +96,3 @@ def write_tensorboard(folder: Path, history: Sequence[Mapping[str, Any]]) -> boo
                 if name != "epoch":
                     writer.add_scalar(name, value, line["epoch"])
     return True
-
-
-def _whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file under another name and rename it, so that none is ever half-written."""
-    draft = path.with_name(f".draft-{path.name}")
-    try:
-        write(draft)
-        draft.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}") from None
-    finally:
-        draft.unlink(missing_ok=True)

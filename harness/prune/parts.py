@@ -96,5 +96,7 @@ def _call(kind: str, options: Mapping[str, Any]) -> Any:
                 raise InputError(f"{kind} {path!r} has no option {name!r}; allowed: {', '.join(known)}.{did_you_mean(name, known)}")
     try:
         return factory(**given)
-    except TypeError as error:
+    except InputError:
+        raise
+    except (TypeError, ValueError, OSError) as error:
         raise InputError(f"{kind} {path!r} cannot be made from {given}: {error}") from None

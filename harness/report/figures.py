@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.config import as_list
+from harness.contract import InputError
 from harness.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def check_plots(report: object) -> None:
+    """Before hours of measuring: raise :class:`InputError` that names the extra where ``report`` asks for plots without matplotlib."""
+    if "plots" in as_list(report) and importlib.util.find_spec("matplotlib") is None:
+        raise InputError("report=plots needs matplotlib: pip install 'breakeven[report]'")
 
 
 def new_figure(rows: int, columns: int, panel: tuple[float, float]) -> tuple[Figure, Any]:

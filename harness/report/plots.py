@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.contract import Hardware, InputError
+from harness.contract import Hardware
+from harness.report.figures import new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLUMNS = 4
 
@@ -35,41 +35,16 @@ class RooflinePoint:
     gflops: float
 
 
-def _pyplot() -> Any:
-    """matplotlib without a display; raises :class:`InputError` naming the extra when it is absent."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise InputError("report=plots needs matplotlib: pip install 'breakeven[report]'") from None
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    """Write the picture under a temporary name, then rename it."""
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        figure.savefig(draft, format=path.suffix[1:], bbox_inches="tight")
-        draft.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
-    finally:
-        _pyplot().close(figure)
-    return path
-
-
 def plot_speedups(curves: Sequence[Curve], title: str, path: Path) -> Path:
     """Speed-up over the fastest dense kernel against sparsity, a panel a layer, band shaded, measured points on top."""
     rows = -(-len(curves) // COLUMNS)
-    figure, axes = _pyplot().subplots(rows, COLUMNS, figsize=(4 * COLUMNS, 3 * rows), squeeze=False, layout="constrained")
+    figure, axes = new_figure(rows, COLUMNS, (4, 3))
     for axis, curve in zip(axes.flat, curves, strict=False):
         _speedup_panel(axis, curve)
     for axis in list(axes.flat)[len(curves) :]:
         axis.set_visible(False)
     figure.suptitle(title)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _speedup_panel(axis: Axes, curve: Curve) -> None:
@@ -86,7 +61,8 @@ def _speedup_panel(axis: Axes, curve: Curve) -> None:
 
 def plot_scatter(pairs: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> Path:
     """Projected against measured microseconds; ``pairs`` holds (measured, projected) seconds by kernel; lines at +-25 %."""
-    figure, axis = _pyplot().subplots(figsize=(6, 6), layout="constrained")
+    figure, axes = new_figure(1, 1, (6, 6))
+    axis = axes[0, 0]
     everything = [value for points in pairs.values() for point in points for value in point]
     limits = (min(everything) * 0.8e6, max(everything) * 1.25e6)
     for factor, style in ((1.0, "-"), (0.75, ":"), (1.25, ":")):
@@ -95,12 +71,13 @@ def plot_scatter(pairs: Mapping[str, Sequence[tuple[float, float]]], path: Path)
         axis.plot([1e6 * m for m, _ in points], [1e6 * p for _, p in points], "o", ms=4, alpha=0.7, label=name)
     axis.set(xlabel="measured, us", ylabel="projected, us", xscale="log", yscale="log", xlim=limits, ylim=limits, title="dotted: 25 % off")
     axis.legend()
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_roofline(points: Sequence[RooflinePoint], hardware: Hardware, path: Path) -> Path:
     """Useful rate against arithmetic intensity, under the roofs of FMA peak and of every bandwidth that is known."""
-    figure, axis = _pyplot().subplots(figsize=(8, 5), layout="constrained")
+    figure, axes = new_figure(1, 1, (8, 5))
+    axis = axes[0, 0]
     span = [min(p.intensity for p in points) / 2, max(p.intensity for p in points) * 2]
     xs = [span[0] * (span[1] / span[0]) ** (i / 100) for i in range(101)]
     peak = float(hardware.peak_flops) / 1e9
@@ -115,4 +92,4 @@ def plot_roofline(points: Sequence[RooflinePoint], hardware: Hardware, path: Pat
     floor = 10 ** math.floor(math.log10(min(p.gflops for p in points)))
     axis.set(xlabel="useful FLOP per byte from memory", ylabel="useful GFLOP/s", xscale="log", yscale="log", ylim=(floor, peak * 1.5))
     axis.legend(fontsize="small")
-    return _save(figure, path)
+    return save_figure(figure, path)

@@ -45,6 +45,8 @@ class Run:
 
 def find_runs(results: Path) -> tuple[list[Run], int]:
     """The finished runs under ``results``, oldest first, and how many are unfinished; raises :class:`InputError` where none is finished."""
+    if not results.is_dir():
+        raise InputError(f"results: there is no folder {str(results)!r}; allowed: the folder of a study's runs")
     records = [(file.parent, read_record(file)) for file in sorted(results.glob(f"*-prune-*/{RECORD_NAME}"))]
     done = [(folder, r) for folder, r in records if r.status == "complete" and "accuracy_last" in r.extra.get("prune", {})]
     if not done:

@@ -22,6 +22,7 @@ from harness.modelling.low_rank import UNKNOWN_ERROR, Chain, open_chains
 from harness.modelling.outlook import Dense, choose, fastest_dense, find_kernel, project, useful_range
 from harness.modelling.store import ModelledKernel, rivals
 from harness.plugins import host
+from harness.report.figures import check_plots
 from harness.report.plots import Curve, plot_speedups
 from harness.tasks import EXIT_OK
 from perfmodel import load_hardware
@@ -66,6 +67,7 @@ class Source:
 
 def run(config: RunConfig) -> int:
     """Print a table of projections for every layer, kernel and density."""
+    check_plots(config.report)
     layers = choose_layers(config)
     densities = [float(d) for d in as_list(config.density)] or list(DENSITIES)
     console = out()
@@ -87,7 +89,7 @@ def run(config: RunConfig) -> int:
 def _plot(source: Source, problems: Sequence[tuple[str, Problem]], config: RunConfig) -> Path:
     """Draw speed-up against sparsity under ``results``."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path(config.results) / f"{stamp}-project-{source.spec.name}"
+    folder = Path(config.results).expanduser() / f"{stamp}-project-{source.spec.name}"
     make_folder(folder)
     title = f"{source.spec.name} on {source.hardware.device}, projected speed-up over the fastest dense kernel"
     return plot_speedups([curve(source, name, problem) for name, problem in problems], title, folder / "speedup.svg")

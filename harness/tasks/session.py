@@ -85,7 +85,8 @@ def run_session(
     except KeyboardInterrupt:
         interrupted = True
     except BreakevenError:
-        folder.discard()
+        if not folder.discard():
+            err().print(f"what was finished is kept; go on with: python -m harness resume={folder.folder}", soft_wrap=True, markup=False)
         raise
     path = folder.finish("interrupted" if interrupted else "complete")
     console = out()

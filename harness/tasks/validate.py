@@ -25,6 +25,7 @@ from harness.modelling.calibrated import calibrated
 from harness.modelling.comparison import Comparison
 from harness.modelling.patience import doubt, patient, watch
 from harness.modelling.store import ModelledKernel
+from harness.report.figures import check_plots
 from harness.report.validation import draw
 from harness.runs import RunFolder
 from harness.tasks import EXIT_OK, EXIT_ROW_FAILED
@@ -37,6 +38,7 @@ TIE_BAND = 1.1
 
 def run(config: RunConfig) -> int:
     """Measure the held-out cases, compare, and keep the comparison in the record's ``validation`` block."""
+    check_plots(config.report)
     layers = choose_layers(config)
     source = open_source(config.weights)
     if not source.takes_density:

@@ -89,8 +89,10 @@ def _safetensors(file: Path) -> Iterator[Any]:
         try:
             with safe_open(str(file), framework="np") as tensors:
                 yield tensors
-        except (SafetensorError, TypeError) as error:  # TypeError: a number type that NumPy lacks, such as bfloat16
-            raise InputError(f"{str(file)!r} cannot be read as .safetensors: {error}; allowed: float16, float32, float64") from None
+        except SafetensorError as error:
+            raise InputError(f"{str(file)!r} cannot be read as .safetensors: {error}") from None
+        except TypeError as error:  # a number type that NumPy lacks, such as bfloat16
+            raise InputError(f"{str(file)!r} cannot be read: {error}; allowed: float16, float32, float64") from None
 
 
 def _only(names: tuple[str, ...], key: str, file: Path) -> str:

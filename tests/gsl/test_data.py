@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -40,6 +41,21 @@ def test_shapes_are_the_same_every_time_and_of_ten_kinds():
     assert not np.array_equal(first.train.images[:20], first.test.images)
     images, labels = first.train.take(np.arange(5))
     assert images.dtype == np.float32 and -1 <= images.min() < images.max() <= 1 and labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": -1}, "dataset.train is -1; allowed: a whole number from 1"),
+        ({"validation": 0}, "dataset.validation is 0; allowed"),
+        ({"test": 2.5}, "dataset.test is 2.5; allowed"),
+        ({"size": 0}, "dataset.size is 0; allowed"),
+        ({"noise": -0.5}, "dataset.noise is -0.5; allowed: a number from 0"),
+    ],
+)
+def test_shapes_that_cannot_be(options, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        shapes(**options)
 
 
 def test_batches_are_a_function_of_seed_epoch_and_number():

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness.networks import load_layers
+from perfmodel import InputError
 
 SMALL = ("chains:lenet5", "chains:alexnet_small", "googlenet:googlenet_small", "resnet:resnet_small")
 REAL = {"chains:alexnet": ("alexnet", 227), "googlenet:googlenet": ("googlenet", 224), "resnet:resnet50": ("resnet50", 224)}
@@ -41,6 +42,12 @@ def test_real_networks_have_the_shapes_of_the_benchmark(torch, repository, path)
     found = sorted(str(dataclasses.replace(p, name="")) for p in trace_problems(model, (3, size, size)).values())
     layers = load_layers(repository / "conf" / "network" / f"{name}.yaml")
     assert found == sorted(str(dataclasses.replace(layer.problem, name="")) for layer in layers)
+
+
+@pytest.mark.parametrize("width", [0, -1.0, float("nan")])
+def test_a_width_that_is_none(torch, width):
+    with pytest.raises(InputError, match=r"net\.width is .*; allowed: a number above 0"):
+        build("chains:lenet5", width=width)
 
 
 def test_every_configured_network_and_data_set_can_be_imported(torch, repository):

@@ -116,6 +116,22 @@ def test_other_surroundings_are_reported(torch, tmp_path):
         load_checkpoint(path)
 
 
+def test_a_full_disk_leaves_the_old_checkpoint_alone(torch, tmp_path, monkeypatch):
+    from gsl.checkpoint import load_checkpoint, save_checkpoint
+
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"step": 1})
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(InputError, match=r"checkpoint\.pt': No space left on device; what was there before is kept"):
+            save_checkpoint(path, {"step": 2})
+    assert load_checkpoint(path)["step"] == 1 and [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
 def test_a_batch_larger_than_the_data_is_refused(torch):
     with pytest.raises(InputError, match="batch is 256; allowed: at most the 128 training images"):
         trainer_of(torch, recipe={"batch": 256}).run()

@@ -34,9 +34,17 @@ def test_the_printed_example(rng):
     [
         (lambda: harness.open_backend("cup"), "unknown backend 'cup'; installed: .*cpu.*Did you mean 'cpu'"),
         (lambda: harness.open_backend("cpu", threads=0), "threads is 0; allowed: a whole number from 1 to 1024"),
+        (lambda: harness.open_backend(None), "backend is None; allowed: one of .*cpu"),
         (lambda: harness.open_backend("reference", colour="red"), "backend 'reference' has no option 'colour'"),
         (lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), 1.5, harness.open_backend("cpu")), "density"),
         (lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), 0.5, harness.open_backend("cpu"), "x"), "no kernel 'x'; allowed"),
+        (lambda: harness.project("ic1", 0.5, harness.open_backend("cpu")), "problem is 'ic1'; allowed: a Problem"),
+        (lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), 0.5, "cpu"), "backend is 'cpu'; allowed: a Backend"),
+        (
+            lambda: harness.project(harness.Problem.parse("ic1ih3oc1kh1"), "0.5", harness.open_backend("cpu")),
+            "density is '0.5'; allowed: a n",
+        ),
+        (lambda: harness.measure("plan", None), "plan is 'plan'; allowed: a Plan"),
         (lambda: harness.useful_range(harness.Problem.parse("ic1ih3oc1kh1"), harness.open_backend("reference")), "no sparse kernel"),
     ],
 )

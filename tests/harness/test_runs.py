@@ -82,6 +82,16 @@ def test_a_line_that_lacks_only_its_end_is_whole(run):
     assert [json.loads(line)["case"] for line in journal.read_text().splitlines()] == ["one", "two"]
 
 
+def test_a_line_of_anything_is_a_case_to_measure_again(run):
+    """What a file system may leave of the last line after a loss of power."""
+    run.append("one", [row("a")])
+    with (run.folder / "journal.jsonl").open("ab") as journal:
+        journal.write(b"\x00\xff\xfe\x00")
+    again = RunFolder.resume(run.folder)
+    again.append("two", [row("b")])
+    assert [r.layer for r in RunFolder.resume(run.folder).record.rows] == ["a", "b"]
+
+
 def test_resume_when_the_record_lags_behind_the_journal(run):
     """The kill came between the two."""
     run.append("one", [row("a")])

@@ -37,7 +37,7 @@ def test_isa_from_configuration_and_environment(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_impossible_isa_is_refused_with_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"isa is 'altivec', which does not run on this machine; allowed: auto, .*portable"):
+    with pytest.raises(InputError, match=r"backend\.isa is 'altivec', which does not run on this machine; allowed: auto, .*portable"):
         CpuBackend(CpuConfig(name="cpu", isa="altivec"))
     monkeypatch.setenv(VARIABLE, "sse9")
     with pytest.raises(InputError, match=r"BREAKEVEN_ISA is 'sse9'"):

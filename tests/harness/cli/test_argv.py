@@ -18,6 +18,7 @@ from harness.cli.argv import quote, rewrite
         (["+task=doctor"], ["task=doctor"]),
         (["resume=a b"], ["resume='a b'"]),
         (["--help"], ["--help"]),
+        (["threads=2", "--cfg"], ["+backend=best", "threads=2", "--cfg"]),
         (["backend=x", "+density=0.1"], ["+backend=x", "density=0.1"]),
         (["backend=x", "network=my net.yml"], ["+backend=x", "network=file", "network.path='my net.yml'"]),
         (["backend=x", "options.tile=3"], ["+backend=x", "+options.tile=3"]),

@@ -1,5 +1,7 @@
 """Bad input: one short message that names what was found and what is allowed, exit code 2, no traceback, nothing left."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.cli.main import main
@@ -29,9 +31,9 @@ KEYS = "allowed: task, backend, network, weights, problem"
         ([*TINY[:3], "density=0.5", "batch=[]"], ["batch is []; allowed: a whole number or a list"]),
         ([*TINY[:2], "problem=ic2147483647ih1oc2147483647kh1", "density=0.5"], ["not enough memory", "allowed: a smaller problem"]),
         (["+threads=0"], ["threads is 0"]),
-        (["threads=null"], ["threads=null"]),
+        (["threads=null"], ["threads is 'null'; allowed: a value, or leave threads= out"]),
         (["measure.timeout_s=soon"], ["measure.timeout_s is 'soon'; allowed: a number"]),
-        (["measure=3"], ["measure=3"]),
+        (["measure=3"], ["measure is '3'; allowed: values of its own keys: measure.repetitions, measure.cold"]),
         (["density=2"], ["density is 2; allowed: numbers from 0 to 1"]),
         (["density=[0.1,x]"], ["density is 'x'"]),
         (["density=0.1,0.2"], ["density has several values, 0.1,0.2", "density=[0.1,0.2]", "-m density=0.1,0.2"]),
@@ -41,7 +43,7 @@ KEYS = "allowed: task, backend, network, weights, problem"
         (["+network=alexnt"], ["unknown network 'alexnt'", "Did you mean 'alexnet'?"]),
         (["network=lenet", "network=alexnet", "layers=conv9"], ["layers: no layer 'conv9'; allowed: conv1, conv2", "Did you mean 'conv"]),
         (["network=[a]"], ["network is ['a']; allowed: a name"]),
-        (["network=/no/such/file.yaml"], ["no file '/no/such/file.yaml'"]),
+        (["network=/no/such/file.yaml"], ["network: there is no file '/no/such/file.yaml'"]),
         (["weights=file"], ["unknown weights 'file'; allowed: files, random", "Did you mean 'files'?"]),
         (["weights=files"], ["weights.path is None; allowed:"]),
         (["weights=files", "weights.path=/no/such"], ["no file or folder '/no/such'"]),
@@ -63,8 +65,11 @@ KEYS = "allowed: task, backend, network, weights, problem"
         (["problem=ic3ih4oc2kh9"], ["problem"]),
         (["problem="], ["problem is empty"]),
         (["problem=ic3ih4oc2kh1"], ["nothing to measure", "give density="]),
-        (["problems=/no/such"], ["no file '/no/such'"]),
-        (["problems=/"], ["'/' cannot be read as text"]),
+        (["problems=/no/such"], ["problems: there is no file '/no/such'"]),
+        (["problems=/"], ["problems: '/' cannot be read as text"]),
+        ([*TINY[:3], "density=[]"], ["density is []; allowed: one or more, or leave density= out"]),
+        ([*TINY, "kernels=[]"], ["kernels is []; allowed: one or more"]),
+        (["task=study", "results=/no/such"], ["results: there is no folder '/no/such'; allowed: the folder of a study's runs"]),
         (["problem=ic3ih4oc2kh1", "problems=x"], ["problem and problems are both given"]),
         (["problem=${foo}"], ["foo"]),
         (["report=xls"], ["report is 'xls'; allowed for task=bench: csv"]),
@@ -80,6 +85,8 @@ KEYS = "allowed: task, backend, network, weights, problem"
         (["-m", "backend=reference,refernce"], ["unknown backend 'refernce'"]),
         (["-m", *TINY[:3], "density=0.1,7"], ["density is 7"]),
         (["--cfg", "job", "problm=3"], ["unknown key 'problm'"]),
+        (["--cfg"], ["--cfg is ''; allowed: job, hydra, all"]),
+        (["--cfg=jobb"], ["--cfg is 'jobb'; allowed: job, hydra, all"]),
         (["--hlep"], ["unknown flag '--hlep'; allowed: --help", "Did you mean '--help'?"]),
         (["--config-dir=/tmp"], ["unknown flag '--config-dir=/tmp'"]),
         (["benchmark"], ["cannot read the argument 'benchmark'; allowed: KEY=VALUE"]),
@@ -99,6 +106,20 @@ def test_bad_input(call, tmp_path, words, parts):
     for part in parts:
         assert part in message
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("--version",), ("task=plugins",)])
+def test_output_that_nobody_takes(command, words):
+    with Path("/dev/full").open("w") as full:
+        process = command.start(*words, stdout=full)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2 and errors == "breakeven: the system refused: No space left on device\n"
+
+
+def test_no_weights_for_a_layer(call, tmp_path):
+    result = call(*TINY[:3], "weights=files", f"weights.path={tmp_path}")
+    assert result["code"] == 2 and "no weights for it" in result["err"] and "give a file layer1.npz, say" in result["err"]
 
 
 def test_a_broken_plugin_is_told_when_it_is_asked_for(command):

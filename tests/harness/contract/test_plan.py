@@ -103,6 +103,7 @@ def test_outputs_that_no_kernel_sees(backend, weight, x):
         ({"kernel": "plian"}, "backend 'able' has no kernel 'plian'; allowed: plain, clocked, narrow"),
         ({"colour": 1}, "kernel 'plain' has no option 'colour'; allowed: tile"),
         ({"kernel": "clocked", "tile": 1}, "kernel 'clocked' has no option 'tile'; allowed: none"),
+        ({"relu": "yes"}, "relu is 'yes'; allowed: True or False"),
         ({"bias": np.zeros(3, np.float32)}, r"bias has shape \(3,\); allowed: \(4,\)"),
         ({"bias": np.full(4, np.nan, np.float32)}, r"bias\[0\] is nan"),
     ],
@@ -116,6 +117,8 @@ def test_weights_that_prepare_refuses(backend, weight):
     weight[1, 2, 0, 1] = np.inf
     with pytest.raises(InputError, match=r"weight\[1, 2, 0, 1\] is inf; allowed: finite numbers \(1 of 108 are not\)"):
         backend.prepare(PROBLEM, weight)
+    with pytest.raises(InputError, match="problem is 'ic3ih5oc4kh3'; allowed: a Problem, such"):
+        backend.prepare("ic3ih5oc4kh3", weight)
     with pytest.raises(InputError, match="weight has dtype float64"):
         backend.prepare(PROBLEM, np.ones(PROBLEM.weight_shape))
     with pytest.raises(InputError, match="weight has shape"):
