@@ -77,7 +77,7 @@ class Trainer:
             raise InputError(f"batch is {self.recipe.batch}; allowed: at most the {len(self.data.train)} training images")
         self.optimizer = self.optimizer or sgd(self.model, self.recipe)
         if self.checkpoint is not None and self.checkpoint.exists():
-            self._load(load_checkpoint(self.checkpoint, self.notice))
+            self._resume(self.checkpoint)
         for epoch in range(self.step // self.steps_an_epoch, self.recipe.epochs):
             self._epoch(epoch)
 
@@ -149,6 +149,16 @@ class Trainer:
             "random": torch.get_rng_state(),
         }
         save_checkpoint(self.checkpoint, state)
+
+    def _resume(self, path: Path) -> None:
+        """Go on from ``path``; raises :class:`InputError` where it is that of another network or training."""
+        saved = load_checkpoint(path, self.notice)
+        try:
+            self._load(saved)
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"checkpoint {str(path)!r} does not fit this network and training: {error}; allowed: its own") from None
 
     def _load(self, saved: Mapping[str, Any]) -> None:
         assert self.optimizer is not None

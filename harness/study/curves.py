@@ -61,11 +61,6 @@ def log_speedup_at(curve: Curve, loss: float) -> float | None:
     return _read([(p.loss, p.log_speedup) for p in curve], loss)
 
 
-def loss_at(curve: Curve, log_speedup: float) -> float | None:
-    """The curve's loss at a log speed-up, between two points; None beyond its ends."""
-    return _read([(p.log_speedup, p.loss) for p in curve], log_speedup)
-
-
 def _read(points: Sequence[tuple[float, float]], x: float) -> float | None:
     if not points or not points[0][0] <= x <= points[-1][0]:
         return None

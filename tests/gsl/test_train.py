@@ -132,6 +132,16 @@ def test_a_full_disk_leaves_the_old_checkpoint_alone(torch, tmp_path, monkeypatc
     assert load_checkpoint(path)["step"] == 1 and [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
+def test_a_checkpoint_of_another_network_is_refused(torch, tmp_path):
+    from gsl.checkpoint import save_checkpoint
+
+    path = tmp_path / "checkpoint.pt"
+    for state, word in (({"step": 1}, "model"), ({"step": 1, "model": {"conv": torch.zeros(3)}}, "conv")):
+        save_checkpoint(path, state)
+        with pytest.raises(InputError, match=rf"checkpoint '.*checkpoint\.pt' does not fit this network and training: (?s:.)*{word}"):
+            trainer_of(torch, checkpoint=path).run()
+
+
 def test_a_batch_larger_than_the_data_is_refused(torch):
     with pytest.raises(InputError, match="batch is 256; allowed: at most the 128 training images"):
         trainer_of(torch, recipe={"batch": 256}).run()

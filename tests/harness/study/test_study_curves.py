@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from harness.study.curves import Point, interval, log_speedup_at, loss_at, make_curve, mean_gain, mean_log_ratio
+from harness.study.curves import Point, interval, log_speedup_at, make_curve, mean_gain, mean_log_ratio
 
 
 def line(*points: tuple[float, float]):
@@ -31,7 +31,6 @@ def test_unknown_points_are_left_out():
 def test_reading_between_points_never_beyond():
     curve = line((0.0, 1.0), (0.01, 4.0))
     assert math.exp(log_speedup_at(curve, 0.005)) == pytest.approx(2.0)
-    assert loss_at(curve, math.log(2)) == pytest.approx(0.005)
     assert log_speedup_at(curve, -1e-6) is None and log_speedup_at(curve, 0.0101) is None and log_speedup_at((), 0.0) is None
     assert math.exp(log_speedup_at(curve, 0.01)) == pytest.approx(4.0)
 
