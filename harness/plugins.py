@@ -128,7 +128,10 @@ class PluginHost:
             factory = getattr(importlib.import_module(module), attribute)
         except Exception as error:
             raise InputError(f"{kind} {name!r} cannot be loaded from {found[name].factory!r}: {error!r}") from error
-        return factory(**given)
+        try:
+            return factory(**given)
+        except InputError as error:
+            raise InputError(f"{kind} {name!r}: {error}") from None
 
     def factory(self, spec: BackendSpec) -> type[Backend]:
         """Import the class behind ``spec``; raises :class:`InputError` with the reason when it fails."""

@@ -61,6 +61,10 @@ def _check_group(override: Override) -> None:
 def explain(error: Exception, overrides: Sequence[str]) -> str:
     """What Hydra or OmegaConf found wrong with ``overrides``, in one line; call it while Hydra is initialised."""
     text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        full = re.search(r"full_key: (\S+)", text)
+        key = full[1] if full else match[1]
+        return f"{key} is missing; allowed: a value, {key}=..."
     text = re.sub(r"\s*(full_key|object_type|reference_type)[:=].*$", "", text)
     if match := _OPTIONS.search(text):
         return _unknown_option(match[1], match[2], match[3].split())

@@ -49,11 +49,12 @@ def make_parts(config: RunConfig) -> Parts:
 
     def build() -> Any:
         torch.manual_seed(config.seed)
-        return _call("net", options).to(memory_format=torch.channels_last)
+        if not isinstance(model := _call("net", options), torch.nn.Module):
+            raise InputError(f"net.factory {config.net['factory']!r} gave a {type(model).__name__}; allowed: a torch.nn.Module")
+        return model.to(memory_format=torch.channels_last)
 
-    batch = config.batch if isinstance(config.batch, int) else 1
     try:
-        problems = trace_problems(build(), data.shape, batch)
+        problems = trace_problems(build(), data.shape, config.batch)
     except RuntimeError as error:
         raise InputError(f"network {config.net.get('name')!r} does not take images of shape {data.shape}: {error}") from None
     return Parts(data, build, problems, pruner, guide)
@@ -89,7 +90,10 @@ def _call(kind: str, options: Mapping[str, Any]) -> Any:
         factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise InputError(f"{kind}.factory {path!r} cannot be imported: {error}") from None
-    known = inspect.signature(factory).parameters
+    try:
+        known = inspect.signature(factory).parameters
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{kind}.factory {path!r} cannot be called: {error}; allowed: a function or class in Python") from None
     if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
         for name in given:
             if name not in known:

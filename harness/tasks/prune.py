@@ -38,6 +38,8 @@ def run(config: RunConfig) -> int:
     """Do the whole job, or what is left of it; returns the exit code."""
     check_train(config.train)
     check_also(config)
+    if not isinstance(config.batch, int):
+        raise InputError(f"batch is {config.batch!r}; allowed for task=prune: a whole number, the images of a call that is timed")
     if config.train.skip_finished and not config.resume:
         folder, complete = find_earlier(config)
         if complete:
@@ -45,10 +47,19 @@ def run(config: RunConfig) -> int:
             return EXIT_OK
         config.resume = str(folder) if folder else None
     parts = make_parts(config)
+    _check_fits(config, parts)
     t, an_epoch = config.train, len(parts.data.train) // config.train.batch
     total = (t.prune_epochs + t.retrain_epochs + (0 if t.dense else t.dense_epochs)) * an_epoch
     covered = f"{len(parts.problems)} convolutions, {len(parts.data.train)} training images"
     return run_session(config, covered, total, lambda session: _work(session, parts), lambda f, c: _conclude(config, f, c))
+
+
+def _check_fits(config: RunConfig, parts: Parts) -> None:
+    """Refuse now what would be found out only after the layers are timed."""
+    if config.train.batch > (images := len(parts.data.train)):
+        raise InputError(f"train.batch is {config.train.batch}; allowed: at most the {images} training images")
+    if config.train.dense and not Path(config.train.dense).expanduser().is_file():
+        raise InputError(f"train.dense: there is no file {config.train.dense!r}; allowed: a checkpoint of the dense network")
 
 
 def _conclude(config: RunConfig, folder: RunFolder, console: Console) -> int:
