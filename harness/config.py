@@ -69,12 +69,13 @@ class TrainConfig:
 class StudyConfig:
     """What ``task=study`` does; see docs/sweeps.md.
 
-    ``measure``: race the exported weights of finished runs first, where that is missing or doubtful; ``draw``: draw each run's pictures
-    anew, beside controls that have come later. ``loss``: between which losses of
-    accuracy against the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares).
+    ``measure``: race the exported weights of finished runs first, where that is missing or doubtful, and with ``again`` all of them;
+    ``draw``: draw each run's pictures anew, beside controls that have come later. ``loss``: between which losses of accuracy against
+    the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares).
     """
 
     measure: bool = False
+    again: bool = False
     draw: bool = False
     loss: Any = field(default_factory=lambda: [0.003, 0.01])
     most_loss: float = 0.005
@@ -213,6 +214,8 @@ def check_study(study: StudyConfig) -> None:
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) and 0 <= x < 1 for x in window)
     if len(window) != 2 or not numbers or window[0] >= window[1]:
         raise InputError(f"study.loss is {study.loss!r}; allowed: two shares, the lesser first (0.003 is 0.3 points)")
+    if study.again and not study.measure:
+        raise InputError("study.again is True while study.measure is False; allowed: both, to measure everything anew")
     if not 0 <= study.most_loss < 1:
         raise InputError(f"study.most_loss is {study.most_loss}; allowed: a share from 0 (0.005 is 0.5 points)")
 

@@ -58,7 +58,7 @@ class _Arena:
 
 
 def measure_runs(config: RunConfig, folders: Sequence[Path]) -> list[str]:
-    """Measure what is missing or doubtful in the runs at ``folders`` and add it to their records; returns what is to be told.
+    """Measure what is missing or doubtful in the runs at ``folders``, or all of it, and add it to their records; returns what to tell.
 
     Runs of one backend, its options, threads and kernels share their workers. A run that another process holds is left out.
     """
@@ -92,7 +92,9 @@ def _job(config: RunConfig, folder: Path) -> _Job:
     rows: dict[str, list[Any]] = {}
     for row in record.rows:
         rows.setdefault(row.layer, []).append(row)
-    return _Job(folder, mine, cases, {case.layer.name for case in cases if not settled(rows.get(case.layer.name, []))})
+    return _Job(
+        folder, mine, cases, {case.layer.name for case in cases if config.study.again or not settled(rows.get(case.layer.name, []))}
+    )
 
 
 def _workers(config: RunConfig) -> str:

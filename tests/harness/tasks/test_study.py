@@ -54,8 +54,9 @@ def test_an_empty_folder_is_refused(tmp_path):
     ("word", "message"),
     [
         ("study.loss=[0.01,0.003]", "study.loss is [0.01, 0.003]; allowed: two shares, the lesser first"),
+        ("study.again=true", "study.again is True while study.measure is False; allowed: both"),
         ("study.most_loss=2", "study.most_loss is 2.0; allowed: a share from 0"),
-        ("study.mesure=true", "unknown key 'study.mesure'; allowed: study.measure, study.draw, study.loss, study.most_loss"),
+        ("study.mesure=true", "unknown key 'study.mesure'; allowed: study.measure, study.again, study.draw, study.loss, study.most_loss"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, word, message):
@@ -96,6 +97,11 @@ def test_weights_are_measured_later_and_once(trained):
     again = harness(*words)
     doubtful = {(n, row["layer"]) for n, r in records(trained).items() for row in r["rows"] if row["status"] != "passed"}
     assert f"measured {len(doubtful)} layers" in again.stdout or doubtful, again.stdout
+    anew = harness(*words, "study.again=true")
+    assert "measured 4 layers of 2 runs" in anew.stdout, anew.stdout
+    for record in records(trained).values():
+        keys = [(row["layer"], row["backend"], row["kernel"]) for row in record["rows"]]
+        assert len(keys) == len(set(keys)), "new rows replace the old"
 
 
 @pytest.mark.slow
