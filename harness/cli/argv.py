@@ -35,10 +35,11 @@ def rewrite(arguments: Sequence[str], default_backend: Callable[[], str]) -> lis
     task = next((word.partition("=")[2] for word in flat if word.startswith("task=")), "bench")
     chosen = any(word.startswith(("+backend=", "resume=")) and word != "resume=" for word in flat)
     asks = any(word in HELP_FLAGS or (word.startswith("resume=") and word != "resume=") for word in flat)
-    if task in BACKEND_TASKS and not chosen and not asks:
-        flat.insert(0, f"+backend={default_backend()}")  # in front: at the end it would be taken for the word of a flag
+    added = [f"+backend={default_backend()}"] if task in BACKEND_TASKS and not chosen and not asks else []
     if pruning and not asks and not any(word.startswith("+experiment=") for word in flat):
-        flat += [f"+{key}={name}" for key, name in PRUNE_DEFAULTS.items() if not any(word.startswith(f"+{key}=") for word in flat)]
+        added += [f"+{key}={name}" for key, name in PRUNE_DEFAULTS.items() if not any(word.startswith(f"+{key}=") for word in flat)]
+    first = next((i for i, word in enumerate(flat) if "=" in word and not word.startswith("-")), 0)
+    flat[first:first] = added  # beside the other words: argparse wants them in one group, and at the end a flag might take one for its own
     return flat
 
 

@@ -115,7 +115,7 @@ def test_medians_and_spread():
 
 @pytest.mark.parametrize("repetitions", [0, -1])
 def test_fewer_than_one_repetition_is_refused(x, repetitions):
-    with pytest.raises(InputError, match=f"repetitions is {repetitions}; allowed: at least 1"):
+    with pytest.raises(InputError, match=f"repetitions is {repetitions}; allowed: a whole number of at least 1"):
         harness.measure(Known(1e-3), x, repetitions=repetitions)
 
 

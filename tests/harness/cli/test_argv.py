@@ -19,6 +19,7 @@ from harness.cli.argv import quote, rewrite
         (["resume=a b"], ["resume='a b'"]),
         (["--help"], ["--help"]),
         (["threads=2", "--cfg"], ["+backend=best", "threads=2", "--cfg"]),
+        (["-m", "batch=1,16", "threads=2"], ["-m", "+backend=best", "batch=1,16", "threads=2"]),
         (["backend=x", "+density=0.1"], ["+backend=x", "density=0.1"]),
         (["backend=x", "network=my net.yml"], ["+backend=x", "network=file", "network.path='my net.yml'"]),
         (["backend=x", "options.tile=3"], ["+backend=x", "+options.tile=3"]),
