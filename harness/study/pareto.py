@@ -28,10 +28,11 @@ def plot_pareto(cells: Sequence[Cell], read: Callable[[Run], float], scope: str,
     panels = list(dict.fromkeys((cell.net, cell.pruner) for cell in pruned))
     if not panels:
         return None
+    guides = list(dict.fromkeys((cell.guide, cell.curve) for cell in pruned))  # a colour each, in all panels
     columns = min(COLUMNS, len(panels))
     figure, axes = new_figure(-(-len(panels) // columns), columns, (4.6, 3.6))
     for axis, (net, pruner) in zip(axes.flat, panels, strict=False):
-        _panel(axis, [c for c in pruned if (c.net, c.pruner) == (net, pruner)], read)
+        _panel(axis, [c for c in pruned if (c.net, c.pruner) == (net, pruner)], read, guides)
         axis.set_title(f"{pruner}, {net}", fontsize="small")
         axis.set(xlabel=f"measured speed-up, {scope} convolutions", xscale="log")
         axis.xaxis.set_major_formatter("{x:g}x")
@@ -43,7 +44,7 @@ def plot_pareto(cells: Sequence[Cell], read: Callable[[Run], float], scope: str,
     return save_figure(figure, path)
 
 
-def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float]) -> None:
+def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float], guides: Sequence[tuple[str, str]]) -> None:
     controlled = not any(math.isnan(cell.loss) for cell in cells)
     axis.set_ylabel("points of test accuracy, from the control's" if controlled else "test accuracy, %", fontsize="small")
     if controlled:
@@ -54,7 +55,8 @@ def _panel(axis: Axes, cells: Sequence[Cell], read: Callable[[Run], float]) -> N
         heights = [[-100 * loss for loss in cell.losses] if controlled else [100 * a for a in cell.accuracies] for cell in mine]
         y, up = _bars(heights, [statistics.fmean(of) for of in heights])
         lines: dict[str, Any] = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2, "elinewidth": 0.6}
-        axis.errorbar(x, y, xerr=across, yerr=up, label=f"{guide} {curve}".strip(), **lines)
+        colour = f"C{guides.index((guide, curve))}"
+        axis.errorbar(x, y, xerr=across, yerr=up, label=f"{guide} {curve}".strip(), color=colour, **lines)
 
 
 def _bars(values: Sequence[Sequence[float]], middles: Sequence[float]) -> tuple[list[float], list[list[float]]]:
