@@ -9,6 +9,7 @@ In densities: the upper bound of sparsity is ``useful.low``, the lower bound is 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,14 @@ class Guide(BaseGuide):
         if self.states[layer] in (State.DROPPED, State.RESTORED):
             return 1.0
         return max(wanted, self.layers[layer].useful.low or 0.0)
+
+    def pressure(self, layer: str) -> float:
+        """What the layer can save over the saving-weighted mean of all that are pruned, to the power ``rules.pressure``."""
+        savings = {name: self.layers[name].saving_s for name in self.pruning}
+        if layer not in savings:
+            return 1.0
+        mean = math.fsum(s * s for s in savings.values()) / math.fsum(savings.values())
+        return float((savings[layer] / mean) ** self.rules.pressure)
 
     def _check_layer(self, iteration: int, name: str, density: float, ramping: bool) -> None:
         rules, track, useful = self.rules, self._tracks[name], self.layers[name].useful

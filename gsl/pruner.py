@@ -20,8 +20,9 @@ class PrunedLayer:
     """A layer under a pruner: its weights, its mask, and what the pruner keeps of it.
 
     ``weight`` holds zeros wherever ``mask`` is False, before and after each optimiser step. ``original`` are the weights at the
-    start. ``least`` is a count below which no mask may fall (under a pruner that splices, the end of the guide's range). ``tensors``
-    are the pruner's own, saved with the layer.
+    start. ``least`` is a count below which no mask may fall (under a pruner that splices, the end of the guide's range). ``pressure``
+    is how much harder than others the guide wants the layer pruned, a factor for thresholds in units of its own weights (dns).
+    ``tensors`` are the pruner's own, saved with the layer.
     """
 
     name: str
@@ -29,6 +30,7 @@ class PrunedLayer:
     mask: Tensor
     original: Tensor
     least: int = 0
+    pressure: float = 1.0
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
     @property

@@ -67,6 +67,8 @@ class Pruning:
         if self.guide.replans:
             self.guide.replan(self.losses(), 0)
         active = [self.layers[name] for name in self.guide.pruning]
+        for layer in active:
+            layer.pressure = self.guide.pressure(layer.name)
         pruner.start(active, [self._target(layer) for layer in active])
         self._raise_floors()
         self._handles: tuple[Any, ...] = (

@@ -24,6 +24,8 @@ class GuideRules:
     ``floor``: a layer must be able to save this share of the unpruned time of all layers, or it is dropped at the start.
     ``spare``: a layer is pruned only as far as more of it could save this share of the time that all layers take at the low ends of
     their ranges. A layer's own range knows nothing of the others: the last zeros of a small one cost accuracy for nothing.
+    ``pressure``: thresholds in units of a layer's own weights (dns) are multiplied by what the layer can save over the mean of all, to
+    this power: half removes the least squared weight for a second saved (see docs/pruning.md), 0 treats all alike as the paper does.
     ``bound_checks``: checks in a row at or below the low end before a layer stops. Surgery (dns) overshoots
     downwards at first and then splices back; one check would freeze every layer there.
     ``stable_checks``, ``stable_change``, ``armed_below``: a density has stabilised after this many checks in a row with a
@@ -37,6 +39,7 @@ class GuideRules:
     period: int = 100
     floor: float = 0.02
     spare: float = 0.07
+    pressure: float = 0.5
     bound_checks: int = 3
     stable_checks: int = 3
     stable_change: float = 0.03
@@ -50,7 +53,7 @@ class GuideRules:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} is {value!r}; allowed: a whole number from 1")
-        for name, least in (("floor", 0.0), ("spare", 0.0), ("stable_change", 0.0), ("armed_below", 0.0)):
+        for name, least in (("floor", 0.0), ("spare", 0.0), ("pressure", 0.0), ("stable_change", 0.0), ("armed_below", 0.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1 or math.isnan(value):
                 raise InputError(f"{name} is {value!r}; allowed: 0 to 1")

@@ -105,6 +105,10 @@ class BaseGuide:
         """The density that a schedule may aim at: ``wanted``, and 1 for layers that are not pruned."""
         return 1.0 if self.states[layer] in (State.DROPPED, State.RESTORED) else wanted
 
+    def pressure(self, layer: str) -> float:
+        """How much harder than others the layer is to be pruned: a factor for thresholds in units of its own weights."""
+        return 1.0
+
     def final(self, layer: str) -> float | None:
         """The density that ``layer`` must have at the end of the pruning phase, or None."""
         return None

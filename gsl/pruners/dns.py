@@ -15,7 +15,8 @@ from perfmodel import InputError
 class DNS(Pruner):
     """Prunes below one threshold and splices back above a higher one; a dense copy goes on learning behind the mask.
 
-    Per layer, from its dense |w| at the start: a = ``low`` * (mean + ``strength`` * std), b = ``high`` * (the same). A weight of
+    Per layer, from its dense |w| at the start: a = ``low`` * (mean + ``strength`` * std), b = ``high`` * (the same), both times what
+    the guide makes of the layer (``PrunedLayer.pressure``; the paper has a strength a layer, set by hand). A weight of
     the dense copy is pruned where a > |w|, spliced where b < |w|, and stays as it is in between. The copy takes the gradient of the masked
     network. Masks are looked at every ``every`` steps, with probability (1 + ``gamma`` * step)^-``power``.
     """
@@ -41,7 +42,7 @@ class DNS(Pruner):
         """Fix the thresholds and begin the dense copies."""
         for layer in layers:
             size = layer.weight.detach().abs()
-            middle = size.mean() + self.strength * size.std(correction=0)
+            middle = layer.pressure * (size.mean() + self.strength * size.std(correction=0))
             layer.tensors |= {"dense": layer.weight.detach().clone(), "low": self.low * middle, "high": self.high * middle}
 
     def before(self, layer: PrunedLayer, moment: Moment) -> None:

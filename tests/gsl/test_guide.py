@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,17 @@ def test_a_small_layer_is_pruned_only_as_far_as_the_whole_gains():
     assert guide.layers["small"].useful.reason == "made up; below 0.0847 less than 0.085 s is left to save"
     assert Guide([small, large], GuideRules(floor=0.0, spare=0.0)).layers["small"] is small
     assert Guide([small, large], GuideRules(floor=0.0, spare=1.0)).layers["small"].useful.low == 0.9, "break-even at most"
+
+
+def test_a_layer_is_pressed_by_the_root_of_what_it_can_save():
+    layers = [LayerOutlook(name, s, lambda x, s=s: s * (0.1 + x), UsefulRange(0.1, 0.9, "made up", 5)) for name, s in SIZES.items()]
+    guide = Guide([*layers, hopeless("none")], GuideRules(floor=0.0, spare=0.0))
+    savings = np.array([0.8 * s for s in SIZES.values()])
+    mean = (savings**2).sum() / savings.sum()
+    assert [guide.pressure(name) for name in SIZES] == pytest.approx(np.sqrt(savings / mean))
+    assert guide.pressure("none") == 1.0, "dropped"
+    paper = Guide(layers, GuideRules(floor=0.0, spare=0.0, pressure=0.0))
+    assert [paper.pressure(name) for name in SIZES] == [1.0, 1.0]
 
 
 def test_layer_never_faster_than_its_dense_kernel_is_dropped_even_without_floor():

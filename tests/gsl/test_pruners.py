@@ -114,6 +114,9 @@ def test_dns_thresholds_use_mean_and_deviation_of_the_dense_weights(toy):
     middle = np.abs(weights).mean() + 1.5 * np.abs(weights).std()
     assert float(layer.tensors["low"]) == pytest.approx(0.9 * middle)
     assert float(layer.tensors["high"]) == pytest.approx(1.1 * middle)
+    layer.pressure = 0.5
+    DNS(strength=1.5).start([layer], [1.0])
+    assert [float(layer.tensors[name]) for name in ("low", "high")] == pytest.approx([0.45 * middle, 0.55 * middle])
 
 
 def test_dns_looks_less_and_less_often_and_the_same_way_each_time():

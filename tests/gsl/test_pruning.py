@@ -85,6 +85,16 @@ def test_gsl_leaves_alone_what_has_no_projection_and_stops_at_the_low_end(torch,
     assert "no projection" in reasons["fc"] and "floor" in reasons["conv1"]
 
 
+def test_gsl_presses_the_layers_that_cost_most(torch, task):
+    model, optimizer, _ = task()
+    outlooks = {"conv1": outlook("conv1"), "conv2": outlook("conv2", 9.0)}
+    pruning = Pruning(model, optimizer, DNS(strength=0.0), GuideRules(floor=0.0, spare=0.0), outlooks, prune_steps=20)
+    assert pruning.layers["fc"].pressure == 1.0
+    small, large = pruning.layers["conv1"], pruning.layers["conv2"]
+    assert large.pressure == pytest.approx(3 * small.pressure)
+    assert float(small.tensors["low"]) == pytest.approx(0.9 * small.pressure * float(small.original.abs().mean()))
+
+
 def test_gsl_restores_the_dense_weights_of_a_layer_that_does_not_get_there(torch, task):
     model, optimizer, train = task()
     train(20)
