@@ -6,9 +6,13 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gsl.pruner import Moment, PrunedLayer, Pruner, check_share, check_whole
+from gsl.pruner import Moment, PrunedLayer, Pruner, check_share, check_whole, count_of
 from perfmodel import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class DNS(Pruner):
     Per layer, from its dense |w| at the start: a = ``low`` * (mean + ``strength`` * std), b = ``high`` * (the same), both times what
     the guide makes of the layer (``PrunedLayer.pressure``; the paper has a strength a layer, set by hand). A weight of
     the dense copy is pruned where a > |w|, spliced where b < |w|, and stays as it is in between. The copy takes the gradient of the masked
-    network. Masks are looked at every ``every`` steps, with probability (1 + ``gamma`` * step)^-``power``.
+    network. Masks are looked at every ``every`` steps, with probability (1 + ``gamma`` * step)^-``power``. Where a guide plans a
+    density (budget), a is what that share of the copy's |w| lie above at each look, b = a * ``high`` / ``low``, and ``strength`` is unused.
     """
 
     strength: float = 1.0
@@ -31,8 +36,8 @@ class DNS(Pruner):
     splices = True
 
     def __post_init__(self) -> None:
-        for name in ("low", "high", "gamma", "power"):
-            check_share(name, getattr(self, name), 0.0, math.inf)
+        for name, least in (("low", 1e-6), ("high", 1e-6), ("gamma", 0.0), ("power", 0.0)):
+            check_share(name, getattr(self, name), least, math.inf)
         check_share("strength", self.strength, -10.0, math.inf)
         check_whole("every", self.every)
         if self.low > self.high:
@@ -55,6 +60,8 @@ class DNS(Pruner):
         dense.copy_(layer.weight.detach())
         if moment.step % self.every == 0 and self._happens(moment):
             size = dense.abs()
+            if moment.target < 1:
+                self._aim(layer, size, moment.target)
             layer.set_mask((layer.mask & (size >= layer.tensors["low"])) | (size > layer.tensors["high"]), dense)
         else:
             layer.weight.data.mul_(layer.mask)
@@ -62,6 +69,12 @@ class DNS(Pruner):
     def stop(self, layer: PrunedLayer) -> None:
         """The dense copy is not needed any more."""
         layer.tensors.clear()
+
+    def _aim(self, layer: PrunedLayer, size: Tensor, density: float) -> None:
+        """Move the thresholds to where ``density`` of the dense copy lies above the lower one."""
+        pruned = size.numel() - count_of(density, size.numel())
+        lowest = size.flatten().kthvalue(pruned + 1).values
+        layer.tensors |= {"low": lowest, "high": lowest * (self.high / self.low)}
 
     def _happens(self, moment: Moment) -> bool:
         """Drawn from seed and step alone: the same on every process and after a restart."""

@@ -119,6 +119,19 @@ def test_dns_thresholds_use_mean_and_deviation_of_the_dense_weights(toy):
     assert [float(layer.tensors[name]) for name in ("low", "high")] == pytest.approx([0.45 * middle, 0.55 * middle])
 
 
+def test_dns_comes_to_the_density_that_a_guide_plans(toy):
+    layer, pruner = toy([0.1, -0.2, 0.3, -0.4], [0.0] * 4), DNS(strength=9.0, low=0.8, high=1.2, every=1, gamma=0.0)
+    pruner.start([layer], [0.5])
+    pruner.before(layer, moment(0, target=0.5))
+    pruner.after(layer, moment(1, target=0.5))
+    assert kept(layer) == [0, 0, 1, 1]
+    for first, mask in ((0.38, [0, 0, 0, 1]), (0.65, [1, 0, 0, 1])):  # a is the second largest, 0.38 and 0.4; b = 1.5 a
+        pruner.before(layer, moment(1, target=0.5))
+        layer.weight.data.copy_(layer.weight.data.new_tensor([first, 0.2, 0.3, -0.4]))
+        pruner.after(layer, moment(2, target=0.5))
+        assert kept(layer) == mask
+
+
 def test_dns_looks_less_and_less_often_and_the_same_way_each_time():
     pruner = DNS(gamma=0.1)
     happened = [pruner._happens(moment(step, seed=4)) for step in range(2000)]
