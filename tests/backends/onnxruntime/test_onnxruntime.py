@@ -19,27 +19,6 @@ def backend():
     return OnnxRuntimeBackend(BackendConfig("onnxruntime"))
 
 
-def test_agrees_with_the_reference(agrees, backend, awkward):
-    agrees(backend, awkward, "conv")
-    agrees(backend, awkward, "conv", bias=False, relu=False, density=1.0)
-
-
-def test_two_threads_agree(agrees):
-    agrees(OnnxRuntimeBackend(BackendConfig("onnxruntime"), threads=2), Problem.parse("mb3ic16ih20oc24kh3ph1"), "conv")
-
-
-def test_all_zero_weights(agrees, backend):
-    agrees(backend, Problem.parse("ic3ih7oc4kh3ph1"), "conv", density=0.0)
-
-
-def test_wrong_arrays_are_refused(refuses, backend):
-    refuses(backend, "conv")
-
-
-def test_one_plan_serves_many_threads(shares, backend):
-    shares(backend, "conv")
-
-
 def test_model_is_one_convolution_with_the_padding_that_the_output_uses():
     import onnx
 
