@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.prune.pictures import CONTROL
-from harness.study.runs import Run
+from harness.study.runs import Budget, Run
 
 STRENGTHS = ("pruner.density", "pruner.strength", "guide.target")
 
@@ -106,7 +106,7 @@ def _text(options: Mapping[str, object]) -> str:
     return " ".join(f"{name.removeprefix('pruner.')}={value}" for name, value in options.items())
 
 
-def _cell(key: tuple[str, str, str, str, str], runs: tuple[Run, ...], controls: Mapping[tuple[str, float, int], Run]) -> Cell:
+def _cell(key: tuple[str, str, str, str, str], runs: tuple[Run, ...], controls: Mapping[Budget, Run]) -> Cell:
     found = [controls.get(run.budget) for run in runs]
     losses = [control.accuracy - run.accuracy if control else math.nan for run, control in zip(runs, found, strict=True)]
     validation = [control.validation - run.validation if control else math.nan for run, control in zip(runs, found, strict=True)]

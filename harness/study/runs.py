@@ -13,6 +13,8 @@ from harness.contract import InputError, Record
 from harness.contract.record import RECORD_NAME, read_record
 from harness.prune.pictures import RECIPE, read_epochs
 
+Budget = tuple[str, float, bool, int]  # network, epochs, mixed precision, seed
+
 
 @dataclass(frozen=True)
 class Run:
@@ -37,10 +39,10 @@ class Run:
     density: float
 
     @property
-    def budget(self) -> tuple[str, float, int]:
-        """What a run and its control have in common: network, epochs after the dense training, seed."""
+    def budget(self) -> Budget:
+        """What a run and its control have in common: network, epochs after the dense training, arithmetic, seed."""
         epochs = self.options.get("train.prune_epochs", 0) + self.options.get("train.retrain_epochs", 0)
-        return self.net, epochs, self.seed
+        return self.net, epochs, bool(self.options.get("train.amp")), self.seed
 
 
 def find_runs(results: Path) -> tuple[list[Run], int]:

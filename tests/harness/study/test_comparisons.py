@@ -49,6 +49,13 @@ def test_a_cell_holds_its_seeds_and_their_losses_against_their_own_controls():
     assert cells[1].spread == pytest.approx(0.002)
 
 
+def test_a_run_is_held_against_the_control_of_its_own_arithmetic():
+    mixed = {"train.amp": True}
+    controls = [run("dense", "none", 0.0, 1, loss, 1.0, **options) for loss, options in ((0.0, {}), (0.003, mixed))]
+    cells = collect([*controls, run("gmp", "gsl", 0.1, 1, 0.006, 4.0), run("gmp", "none", 0.1, 1, 0.006, 4.0, **mixed)])
+    assert [cell.losses[0] for cell in cells if cell.pruner == "gmp"] == pytest.approx([0.006, 0.003])
+
+
 def test_a_later_run_of_the_same_seed_replaces_the_earlier():
     twice = [run("gmp", "none", 0.1, 1, 0.05, 2.0), run("gmp", "none", 0.1, 1, 0.01, 2.0)]
     (cell,) = collect(twice)
