@@ -8,14 +8,17 @@ import pytest
 
 from harness.contract import BackendConfig, Problem
 
-ENGINES = {"onnxruntime": ("OnnxRuntimeBackend", ("onnxruntime", "onnx")), "openvino": ("OpenVinoBackend", ("openvino",))}
+ENGINES = {  # extra, class, modules
+    "onnxruntime": ("onnx", "OnnxRuntimeBackend", ("onnxruntime", "onnx")),
+    "openvino": ("openvino", "OpenVinoBackend", ("openvino",)),
+}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def kind(request):
-    name, modules = ENGINES[request.param]
+    extra, name, modules = ENGINES[request.param]
     for module in modules:
-        pytest.importorskip(module, reason=f"{module} is not installed (extra {request.param.replace('runtime', '')})")
+        pytest.importorskip(module, reason=f"{module} is not installed (extra {extra})")
     return getattr(import_module(f"backends.{request.param}.backend"), name)
 
 
