@@ -13,6 +13,7 @@ from harness.prune.pictures import CONTROL
 from harness.study.runs import Budget, Run
 
 STRENGTHS = ("pruner.density", "pruner.strength", "guide.target")
+ARITHMETIC = "train.amp"  # no curve of its own: a loss is counted against the control of the same arithmetic
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def _varied(runs: Sequence[Run]) -> dict[tuple[str, str, str], dict[str, str | N
     values: dict[tuple[str, str, str], dict[str, Counter[str]]] = {}
     for run in runs:
         seen = values.setdefault((run.net, run.pruner, run.guide), {})
-        for name, value in run.options.items():
-            seen.setdefault(name, Counter())[str(value)] += 1
+        for name in (name for name in run.options if name != ARITHMETIC):
+            seen.setdefault(name, Counter())[str(run.options[name])] += 1
     return {key: {name: _usual(found) for name, found in seen.items() if len(found) > 1} for key, seen in values.items()}
 
 

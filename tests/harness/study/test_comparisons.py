@@ -56,6 +56,14 @@ def test_a_run_is_held_against_the_control_of_its_own_arithmetic():
     assert [cell.losses[0] for cell in cells if cell.pruner == "gmp"] == pytest.approx([0.006, 0.003])
 
 
+def test_runs_of_either_arithmetic_share_a_curve():
+    options = {1: {"train.amp": False}, 2: {"train.amp": True}, 3: {"train.amp": True}}
+    controls = [run("dense", "none", 0.0, seed, 0.0, 1.0, **options[seed]) for seed in NOISE]
+    pruned = [run("gmp", "gsl", 0.1, seed, 0.006, 4.0, **options[seed]) for seed in NOISE]
+    (cell,) = (cell for cell in collect([*controls, *pruned]) if cell.pruner == "gmp")
+    assert cell.curve == "" and len(cell.runs) == 3 and cell.losses == pytest.approx((0.006,) * 3)
+
+
 def test_a_later_run_of_the_same_seed_replaces_the_earlier():
     twice = [run("gmp", "none", 0.1, 1, 0.05, 2.0), run("gmp", "none", 0.1, 1, 0.01, 2.0)]
     (cell,) = collect(twice)
