@@ -92,8 +92,8 @@ class Field:
 
 
 @contextmanager
-def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None]) -> Iterator[Field]:
-    """Start the workers of a run and stop them at the end.
+def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None], rivals: bool = True) -> Iterator[Field]:
+    """Start the workers of a run and stop them at the end; ``rivals``: also those that give baselines.
 
     Raises :class:`InputError` for an unknown backend, kernel or baseline, or when the chosen backend is absent.
     """
@@ -108,8 +108,9 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
         oracle = _oracle(host)
         opened.append(oracle)
         oracle.worker()
-        rivals, absent = [], {}
-        for spec in _rival_specs(config, host, name):
+        ready, absent = [], {}
+        specs = _rival_specs(config, host, name)
+        for spec in specs if rivals else ():
             notice(f"opening {spec.name}")
             team = Team(spec, config.threads, {})
             opened.append(team)
@@ -119,8 +120,8 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
                 absent[spec.name] = str(error)
                 continue
             team.kernels = tuple(k for k in _description(team).kernels if k.exact and k.method in BASELINE_METHODS)
-            rivals.append(team)
-        yield Field(chosen, rivals, oracle, absent)
+            ready.append(team)
+        yield Field(chosen, ready, oracle, absent)
     except BaseException:
         for team in opened:
             team.stop(at_once=True)

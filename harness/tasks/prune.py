@@ -51,7 +51,8 @@ def run(config: RunConfig) -> int:
     t, an_epoch = config.train, len(parts.data.train) // config.train.batch
     total = (t.prune_epochs + t.retrain_epochs + (0 if t.dense else t.dense_epochs)) * an_epoch
     covered = f"{len(parts.problems)} convolutions, {len(parts.data.train)} training images"
-    return run_session(config, covered, total, lambda session: _work(session, parts), lambda f, c: _conclude(config, f, c))
+    timed = t.measure or not t.outlook
+    return run_session(config, covered, total, lambda session: _work(session, parts), lambda f, c: _conclude(config, f, c), rivals=timed)
 
 
 def _check_fits(config: RunConfig, parts: Parts) -> None:

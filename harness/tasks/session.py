@@ -68,17 +68,19 @@ def run_session(
     total: int,
     work: Callable[[Session], None],
     conclude: Callable[[RunFolder, Console], int],
+    rivals: bool = True,
 ) -> int:
     """Open or resume the run's folder, start the workers, do ``work``, print, and return the exit code.
 
-    Interrupted, the record keeps what was finished and the way to go on is printed. The record's path comes last.
+    ``rivals``: whether other backends give baselines; their workers take seconds to start. Interrupted, the record
+    keeps what was finished and the way to go on is printed. The record's path comes last.
     """
     folder = _folder(config)
     header, interrupted = "", False
     try:
         with make_progress(err()) as progress:
             bar = progress.add_task("starting", total=total)
-            with open_field(config, host(), lambda text: progress.update(bar, description=text)) as field:
+            with open_field(config, host(), lambda text: progress.update(bar, description=text), rivals) as field:
                 folder.describe(covered, _versions(field))
                 header = _header(config, field, folder.record.machine, covered)
                 work(Session(config, field, folder, progress, bar))
