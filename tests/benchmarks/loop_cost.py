@@ -32,7 +32,7 @@ PRUNERS: dict[str, gsl.Pruner] = {
     "magnitude": gsl.Magnitude(density=0.1, rounds=4),
     "movement": gsl.Movement(density=0.1),
     "rigl": gsl.RigL(density=0.1),
-    "group_lasso": gsl.GroupLasso(strength=1e-5),  # on random labels more would leave a layer empty
+    "group_lasso": gsl.GroupLasso(strength=1e-5),  # more would leave a layer empty: labels are random
 }
 
 
@@ -40,7 +40,7 @@ def make_step(width: float, batch: int) -> tuple[nn.Module, torch.optim.Optimize
     """A net, its optimiser, and a function that does one training step and returns its CPU seconds."""
     torch.manual_seed(1)
     model = alexnet_small(width=width).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), 0.02, 0.9, weight_decay=1e-4, nesterov=True)
+    optimizer = torch.optim.SGD(model.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
     images = torch.randn(batch, 1, 28, 28).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(10, (batch,))
 
