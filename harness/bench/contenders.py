@@ -109,7 +109,7 @@ def open_field(config: RunConfig, host: PluginHost, notice: Callable[[str], None
         opened.append(oracle)
         oracle.worker()
         ready, absent = [], {}
-        specs = _rival_specs(config, host, name)
+        specs = _rival_specs(config, host, name)  # refuses a wrong name even where none is opened
         for spec in specs if rivals else ():
             notice(f"opening {spec.name}")
             team = Team(spec, config.threads, {})

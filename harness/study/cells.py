@@ -88,8 +88,9 @@ def _varied(runs: Sequence[Run]) -> dict[tuple[str, str, str], dict[str, str | N
     values: dict[tuple[str, str, str], dict[str, Counter[str]]] = {}
     for run in runs:
         seen = values.setdefault((run.net, run.pruner, run.guide), {})
-        for name in (name for name in run.options if name != ARITHMETIC):
-            seen.setdefault(name, Counter())[str(run.options[name])] += 1
+        for name, value in run.options.items():
+            if name != ARITHMETIC:
+                seen.setdefault(name, Counter())[str(value)] += 1
     return {key: {name: _usual(found) for name, found in seen.items() if len(found) > 1} for key, seen in values.items()}
 
 
