@@ -19,6 +19,7 @@ from harness.contract import InputError
 from harness.prune.export import export_weights, write_epochs, write_tensorboard
 from harness.prune.finished import find_earlier
 from harness.prune.measured import network_times, weight_cases, with_weights
+from harness.prune.memory import keep_freed_memory
 from harness.prune.parts import Parts, dense_recipe, make_parts, prune_recipe
 from harness.prune.pictures import draw_run
 from harness.prune.projections import check_also, outlooks
@@ -52,6 +53,7 @@ def run(config: RunConfig) -> int:
     total = (t.prune_epochs + t.retrain_epochs + (0 if t.dense else t.dense_epochs)) * an_epoch
     covered = f"{len(parts.problems)} convolutions, {len(parts.data.train)} training images"
     timed = t.measure or not t.outlook
+    keep_freed_memory()
     return run_session(config, covered, total, lambda session: _work(session, parts), lambda f, c: _conclude(config, f, c), rivals=timed)
 
 
@@ -101,6 +103,7 @@ def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
     """The dense network and its test accuracy: from a checkpoint, from an earlier run of the same recipe, or trained now."""
     from gsl.checkpoint import load_checkpoint, one_at_a_time
     from gsl.train import Trainer, evaluate
+    from harness.prune.accuracy import dense_accuracy
 
     config, model = session.config, parts.build()
     if config.train.dense:
@@ -110,15 +113,15 @@ def _dense(session: Session, parts: Parts) -> tuple[Any, float]:
             model.load_state_dict(saved["model"])
         except (RuntimeError, KeyError) as error:
             raise InputError(f"train.dense {str(path)!r} does not fit the network: {error}") from None
-    else:
-        path = Path(config.results).expanduser() / "dense" / f"{_dense_key(config)}.pt"
-        session.describe("training the dense net")
-        trainer = Trainer(model, parts.data, dense_recipe(config), checkpoint=path, every=config.train.checkpoint_every)
-        trainer.on_step, trainer.notice = session.tick, _notice
-        trainer.on_epoch = lambda line: err().print(epoch_line("dense", line), markup=False, soft_wrap=True)
-        with one_at_a_time(path):
-            trainer.run()
-    return model, evaluate(model, parts.data.test)
+        return model, evaluate(model, parts.data.test)
+    path = Path(config.results).expanduser() / "dense" / f"{_dense_key(config)}.pt"
+    session.describe("training the dense net")
+    trainer = Trainer(model, parts.data, dense_recipe(config), checkpoint=path, every=config.train.checkpoint_every)
+    trainer.on_step, trainer.notice = session.tick, _notice
+    trainer.on_epoch = lambda line: err().print(epoch_line("dense", line), markup=False, soft_wrap=True)
+    with one_at_a_time(path):
+        trainer.run()
+        return model, dense_accuracy(model, parts.data, path)
 
 
 def _dense_key(config: RunConfig) -> str:
@@ -146,7 +149,7 @@ def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> 
         write_epochs(folder, trainer.history)
 
     trainer.on_epoch = told
-    session.folder.note("prune", "validation_dense", evaluate(model, parts.data.validation))
+    session.folder.note("prune", "validation_dense", evaluate(model, parts.data.validation, amp=recipe.amp))
     session.describe("pruning")
     trainer.run()
     pruning.finish()
@@ -155,8 +158,10 @@ def _prune(session: Session, parts: Parts, model: Any, seen: dict[str, Any]) -> 
 
 def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, accuracy_dense: float) -> None:
     """Accuracies, exports, measured rows, the record's ``prune`` block, and pictures of the run."""
+    from harness.prune.accuracy import accuracies_on_test
+
     config, folder = session.config, session.folder
-    last, best = _test_accuracies(trainer)
+    last, best = accuracies_on_test(trainer)
     write_epochs(folder.folder, trainer.history)
     write_tensorboard(folder.folder, trainer.history)
     csr = export_weights(trainer.model, parts.problems, parts.data.shape, folder.folder / "export", _notice)
@@ -179,21 +184,6 @@ def _report(session: Session, parts: Parts, pruning: Pruning, trainer: Trainer, 
     }.items():
         folder.note("prune", key, value)
     draw_run(folder.folder, folder.record, _notice)
-
-
-def _test_accuracies(trainer: Trainer) -> tuple[float, float]:
-    """On the test set: the last epoch's weights, and those of the epoch with the best validation accuracy."""
-    from gsl.train import evaluate
-
-    model = trainer.model
-    last = {name: value.clone() for name, value in model.state_dict().items()}
-    accuracy = evaluate(model, trainer.data.test)
-    if trainer.best is None:
-        return accuracy, accuracy
-    model.load_state_dict(trainer.best)
-    best = evaluate(model, trainer.data.test)
-    model.load_state_dict(last)
-    return accuracy, best
 
 
 def _layer(name: str, pruning: Pruning) -> dict[str, Any]:
