@@ -123,13 +123,13 @@ class Pruning:
                 if self._prunes(name):
                     self.pruner.before(layer, self._moment(layer))
                 elif self.guide.states[name] is not State.DROPPED:
-                    layer.weight.grad.mul_(layer.mask)
+                    layer.cut(layer.weight.grad)
 
     def _after(self) -> None:
         """After the optimiser's step: new masks, the guide's check, the end of the phase."""
         if self.frozen:
             for layer in self._masked():
-                layer.weight.data.mul_(layer.mask)
+                layer.cut(layer.weight.data)
             return
         self.step += 1
         with torch.no_grad():
@@ -142,7 +142,7 @@ class Pruning:
                     if self.pruner.clears_momentum and layer.mask is not before:
                         self._mask_momentum(layer)
                 elif self.guide.states[name] is State.STOPPED:
-                    layer.weight.data.mul_(layer.mask)
+                    layer.cut(layer.weight.data)
             if self.guide.due(self.step):
                 self._check()
             if self.step == self.prune_steps:
@@ -194,7 +194,7 @@ class Pruning:
         earlier = layer.tensors.get("dense", layer.original)
         layer.weight.data.copy_(torch.where(layer.mask, layer.weight.detach(), earlier))
         layer.mask = layer.keep_largest(earlier.abs().masked_fill(layer.mask, float("inf")), count)
-        layer.weight.data.mul_(layer.mask)
+        layer.cut(layer.weight.data)
 
     def _freeze(self) -> None:
         """End the pruning phase: cut to the guide's final densities, forget what only pruning needed."""
@@ -202,7 +202,7 @@ class Pruning:
             self._fit(layer)
             self.pruner.stop(layer)
             layer.tensors.clear()
-            layer.weight.data.mul_(layer.mask)
+            layer.cut(layer.weight.data)
             self._mask_momentum(layer)
         self._ended = True
         self._refuse_nothing(self.densities)
@@ -232,7 +232,10 @@ class Pruning:
         """Zero what the optimiser remembers of masked weights, or of all weights."""
         for value in self._optimizer.state.get(layer.weight, {}).values():
             if isinstance(value, Tensor) and value.shape == layer.weight.shape:
-                value.mul_(layer.mask if keep else 0.0)
+                if keep:
+                    layer.cut(value)
+                else:
+                    value.zero_()
 
     def _refuse_nothing(self, densities: Mapping[str, float]) -> None:
         for name, density in densities.items():

@@ -36,8 +36,9 @@ def alexnet_small(channels: int = 1, classes: int = 10, size: int = 28, width: f
     c = [channels, *(wide(n, width) for n in (32, 64, 96, 96, 64))]
     layers: list[tuple[str, nn.Module]] = []
     for i, (kernel, pool) in enumerate(((5, True), (5, True), (3, False), (3, False), (3, True)), 1):
-        layers += [(f"conv{i}", nn.Conv2d(c[i - 1], c[i], kernel, padding=kernel // 2)), (f"relu{i}", nn.ReLU())]
+        layers.append((f"conv{i}", nn.Conv2d(c[i - 1], c[i], kernel, padding=kernel // 2)))
         layers += [(f"pool{i}", nn.MaxPool2d(2))] if pool else []
+        layers.append((f"relu{i}", nn.ReLU()))  # the same after pooling, of a quarter of the values
     left, hidden = size // 8, wide(256, width)
     layers += [("flat", nn.Flatten()), ("fc1", nn.Linear(c[5] * left * left, hidden)), ("relu6", nn.ReLU())]
     layers += [("fc2", nn.Linear(hidden, classes))]

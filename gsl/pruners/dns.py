@@ -64,7 +64,7 @@ class DNS(Pruner):
                 self._aim(layer, size, moment.target)
             layer.set_mask((layer.mask & (size >= layer.tensors["low"])) | (size > layer.tensors["high"]), dense)
         else:
-            layer.weight.data.mul_(layer.mask)
+            layer.cut(layer.weight.data)
 
     def stop(self, layer: PrunedLayer) -> None:
         """The dense copy is not needed any more."""

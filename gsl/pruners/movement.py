@@ -39,7 +39,7 @@ class Movement(Pruner):
     def before(self, layer: PrunedLayer, moment: Moment) -> None:
         """Move the scores, then let the optimiser step from the dense copy with the masked gradient."""
         layer.tensors["scores"].addcmul_(layer.weight.grad, layer.tensors["dense"], value=-self.rate)
-        layer.weight.grad.mul_(layer.mask)
+        layer.cut(layer.weight.grad)
         layer.weight.data.copy_(layer.tensors["dense"])
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
@@ -50,7 +50,7 @@ class Movement(Pruner):
             sparsity = final - final * (1.0 - moment.share(self.begin, self.end)) ** 3
             layer.set_mask(layer.keep_largest(layer.tensors["scores"], count_of(1.0 - sparsity, layer.mask.numel())))
         else:
-            layer.weight.data.mul_(layer.mask)
+            layer.cut(layer.weight.data)
 
     def ramping(self, moment: Moment) -> bool:
         """Until the cubic has reached its end."""

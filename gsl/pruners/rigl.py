@@ -46,13 +46,13 @@ class RigL(Pruner):
         """Keep the dense gradient where an update follows; masked weights do not learn."""
         if self._due(moment.step + 1, moment.total):
             layer.tensors["gradient"] = layer.weight.grad.abs()
-        layer.weight.grad.mul_(layer.mask)
+        layer.cut(layer.weight.grad)
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
         """Drop and grow, where due."""
         gradient = layer.tensors.pop("gradient", None)
         if gradient is None:
-            layer.weight.data.mul_(layer.mask)
+            layer.cut(layer.weight.data)
             return
         kept = int(layer.mask.sum())
         moved = min(int(self.fraction(moment.step, moment.total) * kept), layer.mask.numel() - kept)
