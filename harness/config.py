@@ -71,7 +71,8 @@ class StudyConfig:
 
     ``measure``: race the exported weights of finished runs first, where that is missing or doubtful, and with ``again`` all of them;
     ``draw``: draw each run's pictures anew, beside controls that have come later. ``loss``: between which losses of accuracy against
-    the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares).
+    the dense control curves are compared; ``most_loss``: the loss up to which the best speed-up is asked for (shares). ``seeds``: those
+    whose runs count (null: all). ``choose``: validation losses for which to choose strengths, one each.
     """
 
     measure: bool = False
@@ -79,6 +80,8 @@ class StudyConfig:
     draw: bool = False
     loss: Any = field(default_factory=lambda: [0.003, 0.01])
     most_loss: float = 0.005
+    seeds: Any = None
+    choose: Any = None
 
 
 @dataclass
@@ -218,6 +221,10 @@ def check_study(study: StudyConfig) -> None:
         raise InputError("study.again is True while study.measure is False; allowed: both, to measure everything anew")
     if not 0 <= study.most_loss < 1:
         raise InputError(f"study.most_loss is {study.most_loss}; allowed: a share from 0 (0.005 is 0.5 points)")
+    for seed in as_list(study.seeds):
+        _whole("study.seeds", seed, 0)
+    if not all(isinstance(x, int | float) and not isinstance(x, bool) and -1 < x < 1 for x in as_list(study.choose)):
+        raise InputError(f"study.choose is {study.choose!r}; allowed: shares lost on the validation split (0.005 is 0.5 points)")
 
 
 def _whole(name: str, value: Any, least: int) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from harness.files import write_atomically
 from harness.study.cells import Cell
+from harness.study.choice import Choice
 from harness.study.comparisons import SCOPES, Best, Comparison
 from harness.study.runs import Run
 
@@ -175,4 +176,21 @@ def best_sheet(found: Sequence[Best], most: float) -> Sheet:
             speedups = [b.cell.speedup(read) for read in SCOPES.values()]
             cell = (b.cell.strength, b.cell.validation_loss, b.cell.loss, len(b.cell.runs), *speedups)
         sheet.rows.append((b.net, b.pruner, b.guide, b.curve, *cell, *b.at_most.values()))
+    return sheet
+
+
+def choice_sheet(found: Sequence[Choice]) -> Sheet:
+    """A row a strength that was chosen."""
+    sheet = Sheet(
+        "study-choice",
+        "strengths chosen by their losses on the validation split alone: run these with fresh seeds to compare guides",
+        {
+            **dict.fromkeys(("net", "pruner", "guide", "options", "strength")),
+            **{"aim": _points, "validation loss": _points, "seeds": _count},
+        },
+    )
+    for choice in found:
+        cell = choice.cell
+        row = (cell.net, cell.pruner, cell.guide, cell.curve, cell.strength, choice.aim, cell.validation_loss, len(cell.runs))
+        sheet.rows.append(row)
     return sheet

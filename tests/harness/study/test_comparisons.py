@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.study.cells import collect
+from harness.study.choice import choose
 from harness.study.comparisons import best, gains, ratios
 from harness.study.pareto import plot_pareto
 from harness.study.runs import Run
-from harness.study.tables import best_sheet, cell_sheet, gain_sheet, ratio_sheet, run_sheet
+from harness.study.tables import best_sheet, cell_sheet, choice_sheet, gain_sheet, ratio_sheet, run_sheet
 
 NOISE = {1: 0.001, 2: 0.0, 3: -0.001}
 
@@ -152,3 +153,22 @@ def test_the_pareto_plot_is_drawn_where_something_is_measured(tmp_path):
     single = collect([run("gmp", "gsl", 0.1, 1, 0.01, 1 / x) for x in (0.31, 0.33, 0.7)])
     assert plot_pareto(single, lambda r: r.measured, "all", tmp_path / "single.svg") is not None
     assert plot_pareto(cells, lambda r: math.nan, "all", tmp_path / "none.svg") is None and not (tmp_path / "none.svg").exists()
+
+
+def test_strengths_are_chosen_by_validation_losses_alone(tmp_path):
+    curve = runs("gsl", 1.0)  # validation losses 0.3, 0.7 and 1.3 points
+    wrong = [dataclasses.replace(r, accuracy=r.validation) for r in curve]
+    for given in (curve, wrong):
+        found = choose(collect([*given, *CONTROLS]), (0.012, 0.005))
+        assert [(c.aim, c.cell.strength) for c in found] == [(0.005, "density=0.2"), (0.012, "density=0.05")]
+    choice_sheet(found).write(tmp_path)
+    first, _ = csv.DictReader((tmp_path / "study-choice.csv").read_text().splitlines())
+    assert (first["guide"], first["strength"], first["aim"], first["seeds"]) == ("gsl", "density=0.2", "0.005", "3")
+    assert float(first["validation loss"]) == pytest.approx(0.003)
+
+
+def test_a_strength_is_chosen_once_and_a_short_curve_not_at_all():
+    cells = collect([*runs("gsl", 1.0), *CONTROLS])
+    assert [c.cell.strength for c in choose(cells, (0.0, 0.0, 0.0))] == ["density=0.2", "density=0.1", "density=0.05"]
+    assert choose(cells, (0.002, 0.004, 0.006, 0.008)) == []
+    assert choose(collect(runs("gsl", 1.0)), (0.002,)) == [], "without controls nothing is known of losses"

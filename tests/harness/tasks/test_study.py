@@ -45,6 +45,17 @@ def test_seeds_come_together_and_unfinished_runs_are_counted(tmp_path):
     assert float(line["measured"]) == pytest.approx(12**0.5, rel=1e-5) and line["loss"] == ""
 
 
+def test_only_the_seeds_asked_for_count(tmp_path):
+    for seed in (1, 2):
+        write(tmp_path, seed, "gsl", seed, 0.9 - seed / 100, 3.0)
+    done = harness(f"results={tmp_path}", "study.seeds=[2]")
+    assert done.returncode == 0 and "1 finished runs" in done.stdout, done.stderr
+    (line,) = csv.DictReader((tmp_path / "study.csv").read_text().splitlines())
+    assert (line["seeds"], line["accuracy"]) == ("1", "0.88")
+    done = harness(f"results={tmp_path}", "study.seeds=7")
+    assert done.returncode == 2 and "study.seeds is [7]; allowed here: 1, 2" in done.stderr
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     done = harness(f"results={tmp_path}")
     assert done.returncode == 2 and "no finished pruning run" in done.stderr
@@ -57,6 +68,8 @@ def test_an_empty_folder_is_refused(tmp_path):
         ("study.again=true", "study.again is True while study.measure is False; allowed: both"),
         ("study.most_loss=2", "study.most_loss is 2.0; allowed: a share from 0"),
         ("study.mesure=true", "unknown key 'study.mesure'; allowed: study.measure, study.again, study.draw, study.loss, study.most_loss"),
+        ("study.seeds=[1,x]", "study.seeds is 'x'; allowed: a whole number of at least 0"),
+        ("study.choose=[0.002,2]", "study.choose is [0.002, 2]; allowed: shares lost on the validation split"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, word, message):
