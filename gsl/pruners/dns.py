@@ -52,19 +52,19 @@ class DNS(Pruner):
 
     def before(self, layer: PrunedLayer, moment: Moment) -> None:
         """Let the optimiser step from the dense copy."""
-        layer.weight.data.copy_(layer.tensors["dense"])
+        layer.swap_dense()
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
-        """Keep the dense copy, update the mask, leave the masked weights."""
+        """Let the dense copy go again, update the mask, leave the masked weights."""
+        layer.swap_dense()
         dense = layer.tensors["dense"]
-        dense.copy_(layer.weight.detach())
         if moment.step % self.every == 0 and self._happens(moment):
             size = dense.abs()
             if moment.target < 1:
                 self._aim(layer, size, moment.target)
             layer.set_mask((layer.mask & (size >= layer.tensors["low"])) | (size > layer.tensors["high"]), dense)
         else:
-            layer.cut(layer.weight.data)
+            layer.take(dense)
 
     def stop(self, layer: PrunedLayer) -> None:
         """The dense copy is not needed any more."""

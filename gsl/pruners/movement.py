@@ -34,23 +34,24 @@ class Movement(Pruner):
         """Scores begin at zero, all weights kept."""
         for layer in layers:
             weight = layer.weight.detach()
-            layer.tensors |= {"dense": weight.clone(), "scores": weight.new_zeros(weight.shape)}
+            layer.tensors |= {"dense": weight.clone(), "scores": weight.clone().zero_()}
 
     def before(self, layer: PrunedLayer, moment: Moment) -> None:
         """Move the scores, then let the optimiser step from the dense copy with the masked gradient."""
         layer.tensors["scores"].addcmul_(layer.weight.grad, layer.tensors["dense"], value=-self.rate)
         layer.cut(layer.weight.grad)
-        layer.weight.data.copy_(layer.tensors["dense"])
+        layer.swap_dense()
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
-        """Keep the dense copy; where a mask is due, take the largest scores."""
-        layer.tensors["dense"].copy_(layer.weight.detach())
+        """Let the dense copy go again; where a mask is due, take the largest scores."""
+        layer.swap_dense()
+        dense = layer.tensors["dense"]
         if moment.due(self.every, self.begin, 1.0):
             final = 1.0 - moment.target
             sparsity = final - final * (1.0 - moment.share(self.begin, self.end)) ** 3
-            layer.set_mask(layer.keep_largest(layer.tensors["scores"], count_of(1.0 - sparsity, layer.mask.numel())))
+            layer.set_mask(layer.keep_largest(layer.tensors["scores"], count_of(1.0 - sparsity, layer.mask.numel())), dense)
         else:
-            layer.cut(layer.weight.data)
+            layer.take(dense)
 
     def ramping(self, moment: Moment) -> bool:
         """Until the cubic has reached its end."""
