@@ -34,15 +34,25 @@ class GroupLasso(Pruner):
     def before(self, layer: PrunedLayer, moment: Moment) -> None:
         """Add the penalty's gradient; a group of zeros has none."""
         weight = layer.weight.detach()
-        layer.weight.grad.addcmul_(weight, self._norm(weight).clamp_min(1e-12).reciprocal(), value=self.strength)
+        squares = layer.tensors.pop("squares") if "squares" in layer.tensors else self._squares(weight)
+        layer.weight.grad.addcmul_(weight, squares.clamp_min(1e-24).rsqrt(), value=self.strength)
 
     def after(self, layer: PrunedLayer, moment: Moment) -> None:
         """Zero the small groups."""
-        norm = self._norm(layer.weight.detach())
-        size = math.sqrt(layer.weight.numel() / norm.numel())
-        layer.set_mask(layer.mask.clone().copy_(norm > self.threshold * size))
+        squares = self._squares(layer.weight.detach())
+        size = layer.weight.numel() / squares.numel()
+        layer.set_mask(layer.mask.clone().copy_(squares > self.threshold**2 * size))
+        if not layer.least:  # the norms of the next step's penalty: a group that was zeroed has none, whatever stands here
+            layer.tensors["squares"] = squares
 
-    def _norm(self, weight: Tensor) -> Tensor:
-        """The norm of each group, of as many dimensions as the weight."""
-        norm = (weight if weight.dim() == 4 else weight[:, :, None, None]).square().sum(_GROUPS[self.group], keepdim=True).sqrt()
-        return norm if weight.dim() == 4 else norm[:, :, 0, 0]
+    def stop(self, layer: PrunedLayer) -> None:
+        """Nothing is needed any more."""
+        layer.tensors.clear()
+
+    def _squares(self, weight: Tensor) -> Tensor:
+        """The squared norm of each group, of as many dimensions as the weight and in its memory order: several times cheaper to use."""
+        whole = weight if weight.dim() == 4 else weight[:, :, None, None]
+        order = sorted(range(4), key=whole.stride, reverse=True)
+        place = [order.index(dimension) for dimension in range(4)]
+        squares = whole.permute(order).square().sum([place[dimension] for dimension in _GROUPS[self.group]], keepdim=True).permute(place)
+        return squares if weight.dim() == 4 else squares[:, :, 0, 0]
