@@ -1,4 +1,4 @@
-"""What a pruner is, and what it sees of a layer and of the moment. Imports no torch: tensors come in, their methods are used."""
+"""What a pruner is, and what it sees of a layer and of the moment. Importing it needs no torch: tensors come in."""
 
 from __future__ import annotations
 
